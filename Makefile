@@ -1,0 +1,28 @@
+# Each target sets up .venv by itself; the stamp is renewed when the requirements change.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test test-slow lint clean
+
+.venv/.installed: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
+	$(BIN)/python -m pip install --quiet --editable ".[test,lint]"
+	touch $@
+
+demo: .venv/.installed  ## train a classifier on pictures that come with a package
+	$(BIN)/recipes demo --output runs/demo --overwrite
+
+test: .venv/.installed  ## the default test suite
+	$(BIN)/python -m pytest
+
+test-slow: .venv/.installed  ## the checks that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv build dist *.egg-info

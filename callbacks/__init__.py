@@ -1,0 +1,1 @@
+"""Learning-rate decay schemes as Keras callbacks."""
