@@ -1,0 +1,156 @@
+"""Files that are never half-written, and arrays with a checksum.
+
+Everything a training leaves goes through `replace`: written beside its place, flushed to the
+disk, then renamed, so that a reader sees the old file or the new one and nothing between.
+Arrays are kept in the safetensors format, which holds numbers and nothing that could run.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+
+class DamagedFileError(ValueError):
+    """A file is there but its content is not what was written."""
+
+
+def replace(path: str | Path, write: Callable[[Path], None]) -> Path:
+    """Let `write` fill a temporary file, then put it in the place of `path` in one step.
+
+    Args:
+        path: where the file shall be; its folder exists.
+        write: is given the temporary path and writes the whole file.
+
+    Raises:
+        OSError: the disk is full or the folder read-only; what was at `path` is untouched.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> replace(path, lambda temporary: temporary.write_text("whole")).read_text()
+        'whole'
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename survives a power cut (where the system can)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a text file atomically, in UTF-8."""
+    return replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: str | Path, content: Mapping) -> Path:
+    """Write a JSON file atomically; NumPy's numbers become plain ones."""
+    return write_text(path, json.dumps(content, indent=2, default=_plain) + "\n")
+
+
+def _plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} does not go into JSON: {value!r}")
+
+
+def read_json(path: str | Path) -> dict:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        DamagedFileError: it is not JSON, or not an object.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DamagedFileError(f"{path} is damaged: it is not JSON ({error}).") from None
+    if not isinstance(content, dict):
+        raise DamagedFileError(f"{path} is damaged: it holds no JSON object.")
+    return content
+
+
+def digest(arrays: Mapping[str, np.ndarray], text: str = "") -> str:
+    """SHA-256 over names, types, shapes and values of arrays, and a text.
+
+    Example:
+        >>> digest({"a": np.zeros(2)}) == digest({"a": np.zeros(2)}) != digest({"b": np.zeros(2)})
+        True
+    """
+    result = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        result.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        result.update(array.data.cast("B") if array.size else b"")
+    return result.hexdigest()
+
+
+def write_arrays(
+    path: str | Path, arrays: Mapping[str, np.ndarray], info: Mapping | None = None
+) -> Path:
+    """Write arrays and a JSON-able `info` into one safetensors file, with a checksum of both.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "state.safetensors"
+        >>> _ = write_arrays(path, {"w": np.arange(3.0)}, {"epoch": 2})
+        >>> arrays, info = read_arrays(path)
+        >>> arrays["w"].tolist(), info
+        ([0.0, 1.0, 2.0], {'epoch': 2})
+    """
+    arrays = {name: np.array(array, order="C") for name, array in arrays.items()}
+    text = json.dumps(info or {}, default=_plain)
+    metadata = {"info": text, "sha256": digest(arrays, text)}
+    return replace(path, lambda temporary: temporary.write_bytes(save(arrays, metadata)))
+
+
+def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
+    """Read what `write_arrays` wrote, and verify its checksum.
+
+    Returns:
+        The arrays by name, and `info`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFileError: the file is cut, changed, or not of this kind.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    try:
+        arrays = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = header["__metadata__"]
+        text = metadata["info"]
+        if metadata["sha256"] != digest(arrays, text):
+            raise DamagedFileError(f"{path} is damaged: its checksum does not match.")
+        return arrays, json.loads(text)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DamagedFileError):
+            raise
+        raise DamagedFileError(f"{path} is damaged or of another kind: {error}.") from None

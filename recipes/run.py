@@ -1,0 +1,281 @@
+"""The folder that a training leaves, and the unfinished one from which it goes on.
+
+A run is prepared in `<output>.partial` and renamed to `<output>` when it is whole, so a folder
+that looks finished is finished. Reading a run reads numbers and text; it never runs code from it.
+"""
+
+import contextlib
+import shutil
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TextIO
+
+import numpy as np
+import pandas as pd
+
+from recipes.files import (
+    DamagedFileError,
+    read_arrays,
+    read_json,
+    sync_folder,
+    write_arrays,
+    write_json,
+)
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes are then not told apart
+    fcntl = None
+
+FORMAT = 1
+WEIGHTS = "weights.safetensors"
+_FILES = ("run.json", "model.keras", WEIGHTS, "history.csv", "dataset.csv", "predictions.csv")
+_STATE, _PREVIOUS = "state.safetensors", "state.previous.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read from its folder.
+
+    Attributes:
+        folder: where it lies.
+        info: the content of `run.json`.
+
+    Example:
+        >>> Run.load("no/such/folder")
+        Traceback (most recent call last):
+        FileNotFoundError: no/such/folder: there is no run folder here.
+    """
+
+    folder: Path
+    info: dict = field(repr=False)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Run":
+        """Read a run folder.
+
+        Raises:
+            FileNotFoundError: there is no such folder, or it holds no run.
+            ValueError: the run is incomplete, damaged, or of a newer format.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: there is no run folder here.")
+        if not (folder / "run.json").is_file():
+            raise FileNotFoundError(f"{folder} is not a run folder: it holds no run.json.")
+        info = read_json(folder / "run.json")
+        if info.get("format") != FORMAT:
+            raise ValueError(
+                f"{folder}: its format is {info.get('format')!r}; this version reads {FORMAT}."
+            )
+        missing = [name for name in _FILES if not (folder / name).is_file()]
+        if missing:
+            raise ValueError(f"{folder} is incomplete: {', '.join(missing)} missing.")
+        for name in ("classes", "model", "decision", "metrics", "config"):
+            if name not in info:
+                raise DamagedFileError(f"{folder / 'run.json'} is damaged: {name!r} is missing.")
+        return cls(folder, info)
+
+    @property
+    def classes(self) -> list[str]:
+        """The class names in the order of the model's outputs."""
+        return self.info["classes"]
+
+    @property
+    def metrics(self) -> dict:
+        """What was measured on the test part, once."""
+        return self.info["metrics"]
+
+    @property
+    def decision(self) -> SimpleNamespace:
+        """The strategy, what was measured for it, and the reason."""
+        return SimpleNamespace(**self.info["decision"])
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch: phase, epoch, losses, accuracies, learning rate, seconds."""
+        return pd.read_csv(self.folder / "history.csv")
+
+    @cached_property
+    def dataset(self) -> pd.DataFrame:
+        """One row a file: part, class, size, format, status and reason."""
+        return pd.read_csv(self.folder / "dataset.csv", keep_default_na=False)
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """One row a test picture: file, truth, prediction, probability of each class."""
+        return pd.read_csv(self.folder / "predictions.csv", keep_default_na=False)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The model's weights, with their checksum verified.
+
+        Raises:
+            DamagedFileError: the file is not the one that the run wrote.
+        """
+        arrays, _ = read_arrays(self.folder / WEIGHTS)
+        return arrays
+
+
+@dataclass
+class WorkFolder:
+    """A run on its way, in `<output>.partial`: a context manager that keeps other processes out.
+
+    Attributes:
+        output: the folder that will stand when the run is finished.
+        overwrite: whether a finished run there may be replaced.
+
+    Example:
+        >>> import tempfile
+        >>> output = Path(tempfile.mkdtemp()) / "run"
+        >>> with WorkFolder.open(output, {"seed": 0}) as work:
+        ...     _ = (work.folder / "run.json").write_text("{}")
+        ...     _ = work.finish()
+        >>> output.is_dir(), work.folder.exists()
+        (True, False)
+    """
+
+    output: Path
+    overwrite: bool = False
+    _lock_file: TextIO | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(
+        cls, output: str | Path, settings: Mapping, *, overwrite: bool = False
+    ) -> "WorkFolder":
+        """Begin a run, or go on with the unfinished one of the same settings.
+
+        Args:
+            output: the run's folder; its parents are made.
+            settings: all that decides the run's result, as JSON-able values.
+            overwrite: replace a finished run, and forget an unfinished one of other settings.
+
+        Raises:
+            FileExistsError: there is a finished run, or another folder, or an unfinished run of
+                other settings; nothing was changed.
+            BlockingIOError: another process is at work on it.
+        """
+        output = Path(output)
+        work = cls(output, overwrite)
+        check_output(output, overwrite)
+        work.folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(work.close)
+            work._lock()
+            note = work.folder / "settings.json"
+            if note.exists():
+                _check_same(work, read_json(note), settings, overwrite)
+            if not note.exists():
+                write_json(note, settings)
+            on_failure.pop_all()
+        return work
+
+    def __enter__(self) -> "WorkFolder":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where the unfinished run lies."""
+        return self.output.with_name(self.output.name + ".partial")
+
+    def save_state(self, arrays: Mapping[str, np.ndarray], info: Mapping) -> None:
+        """Keep a state to go on from; the one before it is kept beside it."""
+        state = self.folder / _STATE
+        if state.exists():
+            state.replace(self.folder / _PREVIOUS)
+        write_arrays(state, arrays, info)
+
+    def load_state(self) -> tuple[dict[str, np.ndarray], dict] | None:
+        """The newest whole state, or None where none was saved yet.
+
+        Raises:
+            DamagedFileError: states were saved and none of them can be read.
+        """
+        errors = []
+        for name in (_STATE, _PREVIOUS):
+            try:
+                found = read_arrays(self.folder / name)
+            except FileNotFoundError:
+                continue
+            except DamagedFileError as error:
+                errors.append(error)
+                continue
+            if errors:
+                warnings.warn(f"{errors[0]} The state before it is used.", stacklevel=2)
+            return found
+        if errors:
+            raise DamagedFileError(
+                f"{errors[0]} No other state is whole: begin anew with overwrite, or remove "
+                f"{self.folder}."
+            )
+        return None
+
+    def finish(self) -> Path:
+        """Drop what only an unfinished run needs, and give the folder its name."""
+        for name in (_STATE, _PREVIOUS, "settings.json"):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+        (self.folder / "lock").unlink(missing_ok=True)
+        replaced = self.output.with_name(self.output.name + ".replaced")
+        if self.output.exists():
+            check_output(self.output, self.overwrite)
+            shutil.rmtree(replaced, ignore_errors=True)
+            self.output.rename(replaced)
+        self.folder.rename(self.output)
+        sync_folder(self.output.parent)
+        shutil.rmtree(replaced, ignore_errors=True)
+        return self.output
+
+    def close(self) -> None:
+        """Let other processes at the folder; what it holds stays."""
+        if self._lock_file is not None:
+            self._lock_file.close()
+
+    def _lock(self) -> None:
+        if fcntl is None:
+            return
+        self._lock_file = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BlockingIOError(f"{self.folder}: another process is at work on it.") from None
+
+
+def check_output(output: str | Path, overwrite: bool = False) -> None:
+    """Only a run is ever replaced, and only when asked for; an empty folder counts as none.
+
+    Raises:
+        FileExistsError: `output` exists and is not a run, or a run that may not be replaced.
+    """
+    output = Path(output)
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    if not (output / "run.json").is_file():
+        raise FileExistsError(f"output: {output} exists and is not a run folder; choose another.")
+    if not overwrite:
+        raise FileExistsError(
+            f"output: {output} holds a finished run; choose another, or allow it with overwrite."
+        )
+
+
+def _check_same(work: WorkFolder, old: dict, new: Mapping, overwrite: bool) -> None:
+    """An unfinished run goes on only with its own settings."""
+    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if not changed:
+        return
+    if not overwrite:
+        differences = ", ".join(f"{n}: {old.get(n)!r}, now {new.get(n)!r}" for n in changed)
+        raise FileExistsError(
+            f"output: {work.folder} holds an unfinished run with other settings ({differences}). "
+            "Repeat them to go on with it, or begin anew with overwrite."
+        )
+    for path in work.folder.iterdir():
+        if path.name != "lock":
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,1 @@
+"""Transfer learning: strategies as data, what `auto` measures, cached features, the phases."""

@@ -1,0 +1,166 @@
+"""A backbone and a classifier as one plain model, and that model cut at a stage's boundary."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from recipes import backbones
+from recipes.backbones.base import Backbone
+from recipes.classifiers import classification_head
+from recipes.transfer.strategies import Phase
+
+MAX_SIDE = 4_096
+MAX_CLASSES = 100_000
+
+
+@dataclass(frozen=True)
+class TransferModel:
+    """A classifier on a backbone, and what is needed to cut it.
+
+    Attributes:
+        model: raw pictures (batch, H, W, 3), 0 to 255, to class probabilities (batch, classes).
+        backbone: where the stages are.
+    """
+
+    model: keras.Model
+    backbone: Backbone
+
+    @property
+    def num_stages(self) -> int:
+        """The number of the backbone's stages."""
+        return len(self.backbone.stages)
+
+    def boundary(self, first: int):
+        """The tensor at which stage `first` begins; for `num_stages`, the pooled features."""
+        if first == self.num_stages:
+            return self.model.get_layer("pool").output
+        return self.backbone.boundary(first)
+
+    def frozen_part(self, first: int) -> keras.Model:
+        """Pictures to the boundary: what need not be computed more than once."""
+        return keras.Model(self.model.input, self.boundary(first), name="frozen_part")
+
+    def trainable_part(self, first: int) -> keras.Model:
+        """The boundary to the probabilities, sharing its variables with `model`."""
+        if first == 0:
+            return self.model
+        return keras.Model(self.boundary(first), self.model.output, name="trainable_part")
+
+    def stage_of(self) -> dict[str, int]:
+        """Layer name to the index of its stage; the classifier's layers have `num_stages`."""
+        stages = {
+            layer: index
+            for index, stage in enumerate(self.backbone.stages)
+            for layer in stage.layers
+        }
+        return {layer.name: stages.get(layer.name, self.num_stages) for layer in self.model.layers}
+
+    def set_trainable(self, phase: Phase) -> int:
+        """Mark each layer as trainable or frozen for a phase.
+
+        Batch normalization stays frozen unless the phase updates it: only `trainable=False` on
+        the layer itself keeps its moving statistics.
+
+        Returns:
+            The index of the first stage that is trained.
+        """
+        first = phase.first_trainable(self.num_stages)
+        stage_of = self.stage_of()
+        for layer in self.model.layers:
+            frozen_norm = isinstance(layer, keras.layers.BatchNormalization)
+            layer.trainable = stage_of[layer.name] >= first and (
+                phase.update_batch_norm or not frozen_norm
+            )
+        return first
+
+    def rate_factors(self, phase: Phase) -> dict[str, float]:
+        """Variable path to the factor of its learning rate: smaller in earlier stages."""
+        stage_of = self.stage_of()
+        return {
+            variable.path: phase.stage_factor ** (self.num_stages - stage_of[layer.name])
+            for layer in self.model.layers
+            for variable in layer.trainable_variables
+        }
+
+    def to_dict(self) -> dict:
+        """What `from_dict` needs to build the same architecture."""
+        dropouts = [layer.rate for layer in self.model.layers if layer.name == "head_dropout"]
+        return {
+            "backbone": self.backbone.name,
+            "image_size": list(self.backbone.image_size),
+            "num_classes": self.model.output_shape[-1],
+            "dropout": dropouts[0] if dropouts else 0.0,
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The weights by position and path, in the order of `model.weights`."""
+        return {
+            f"{index:04d} {variable.path}": keras.ops.convert_to_numpy(variable)
+            for index, variable in enumerate(self.model.weights)
+        }
+
+    def assign(self, arrays: dict[str, np.ndarray]) -> None:
+        """Set the weights from what `arrays` gave.
+
+        Raises:
+            ValueError: another number of arrays, another shape, or a value that is not finite.
+        """
+        weights = self.model.weights
+        if len(arrays) != len(weights):
+            raise ValueError(f"weights: {len(arrays)} arrays came for a model of {len(weights)}.")
+        ordered = [arrays[name] for name in sorted(arrays)]
+        for variable, array in zip(weights, ordered, strict=True):
+            if tuple(variable.shape) != array.shape:
+                raise ValueError(
+                    f"weights: {variable.path} has the shape {tuple(variable.shape)}, "
+                    f"the array {array.shape}."
+                )
+            if not np.isfinite(array).all():
+                raise ValueError(f"weights: {variable.path} has values that are not finite.")
+        for variable, array in zip(weights, ordered, strict=True):
+            variable.assign(array)
+
+
+def build(
+    backbone: str,
+    num_classes: int,
+    *,
+    weights: str | None = "pretrained",
+    image_size: int | tuple[int, int] | None = None,
+    dropout: float = 0.2,
+    seed: int = 0,
+) -> TransferModel:
+    """A classifier with a new head on a backbone.
+
+    Args:
+        backbone: a name from `recipes.backbones.names()`.
+        num_classes: the number of exclusive classes, 2 or more.
+        weights: "pretrained", None for the backbone's own initialization, or a weights file.
+        image_size: side in pixels, or (height, width); None is the backbone's own.
+        dropout: the share of pooled features dropped in training.
+        seed: of every initializer and of the dropout.
+
+    Raises:
+        ValueError: an unknown backbone, or weights of another architecture.
+    """
+    base = backbones.get(backbone, weights=weights, image_size=image_size, seed=seed)
+    probabilities = classification_head(base.model.output, num_classes, dropout=dropout, seed=seed)
+    return TransferModel(keras.Model(base.model.input, probabilities, name=base.name), base)
+
+
+def from_dict(values: dict) -> TransferModel:
+    """The architecture that `TransferModel.to_dict` described, with weights still to be assigned.
+
+    Raises:
+        ValueError: a value is missing or out of its range: the text comes from a file, which may
+            be anybody's.
+    """
+    try:
+        name, size = str(values["backbone"]), tuple(int(side) for side in values["image_size"])
+        num_classes, dropout = int(values["num_classes"]), float(values["dropout"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"model: the description is damaged ({error!r}).") from None
+    if len(size) != 2 or max(size) > MAX_SIDE or not 2 <= num_classes <= MAX_CLASSES:
+        raise ValueError(f"model: {size} pixels and {num_classes} classes are out of range.")
+    return build(name, num_classes, weights=None, image_size=size, dropout=dropout)

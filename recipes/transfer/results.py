@@ -1,0 +1,155 @@
+"""What a training leaves: one evaluation on the test part, and the files of the run folder."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from sklearn import metrics
+
+from recipes.files import write_arrays, write_json
+from recipes.images.pipeline import Batches
+from recipes.progress import track
+from recipes.run import FORMAT, WEIGHTS
+from recipes.transfer.features import Part
+from recipes.transfer.model import TransferModel
+
+
+def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Metrics of a test part.
+
+    Args:
+        labels: (n,), the true classes as integers.
+        probabilities: (n, classes), rows that sum to 1.
+
+    Returns:
+        `pictures`, `accuracy`, `balanced_accuracy` (the mean recall), `macro_f1`, `log_loss`
+        (nats), and `top_3_accuracy` where there are more than three classes.
+
+    Example:
+        >>> evaluate(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))["accuracy"]
+        1.0
+    """
+    classes = np.arange(probabilities.shape[1])
+    predicted = probabilities.argmax(axis=1)
+    recall = metrics.recall_score(
+        labels, predicted, labels=np.unique(labels), average="macro", zero_division=0
+    )
+    result = {
+        "pictures": len(labels),
+        "accuracy": metrics.accuracy_score(labels, predicted),
+        "balanced_accuracy": recall,
+        "macro_f1": metrics.f1_score(
+            labels, predicted, labels=classes, average="macro", zero_division=0
+        ),
+        "log_loss": metrics.log_loss(labels, probabilities, labels=classes),
+    }
+    if len(classes) > 3:
+        result["top_3_accuracy"] = metrics.top_k_accuracy_score(
+            labels, probabilities, k=3, labels=classes
+        )
+    return {name: value if name == "pictures" else float(value) for name, value in result.items()}
+
+
+def prediction_table(
+    files: list[str], labels: np.ndarray, probabilities: np.ndarray, classes: list[str]
+) -> pd.DataFrame:
+    """One row a picture: `file`, `truth`, `prediction`, `probability`, then one column a class.
+
+    Example:
+        >>> table = prediction_table(["a.png"], np.array([1]), np.array([[0.2, 0.8]]), ["x", "y"])
+        >>> table.loc[0, ["truth", "prediction", "probability"]].tolist()
+        ['y', 'y', 0.8]
+    """
+    names = np.array(classes, dtype=object)
+    table = pd.DataFrame(
+        {
+            "file": files,
+            "truth": names[labels],
+            "prediction": names[probabilities.argmax(axis=1)],
+            "probability": probabilities.max(axis=1),
+        }
+    )
+    each = pd.DataFrame(probabilities, columns=[f"probability of {name}" for name in classes])
+    return pd.concat([table, each], axis=1)
+
+
+def probabilities_of(
+    model: keras.Model, part: Part, batch_size: int, verbose: bool = True
+) -> np.ndarray:
+    """The model's probabilities for a part's pictures, (n, classes)."""
+    batches = Batches(part.pixels, part.labels, batch_size=batch_size)
+    indices = track(range(len(batches)), "Testing", len(batches), "batches", verbose)
+    return np.concatenate([model.predict_on_batch(batches[index][0]) for index in indices])
+
+
+def versions() -> dict[str, str]:
+    """The packages that decide a result's bits."""
+    return {
+        "python": platform.python_version(),
+        "backend": keras.backend.backend(),
+        **{name: version(name) for name in ("keras", "numpy", "pillow")},
+        "engine": _engine_version(),
+    }
+
+
+def _engine_version() -> str:
+    return version(
+        {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}[keras.backend.backend()]
+    )
+
+
+def machine() -> dict[str, str | int]:
+    """The machine that trained."""
+    return {"system": platform.platform(), "processor": platform.machine()}
+
+
+def write_run(
+    folder: Path,
+    transfer: TransferModel,
+    frame: pd.DataFrame,
+    history: pd.DataFrame,
+    test: Part,
+    info: dict,
+    *,
+    batch_size: int = 32,
+    verbose: bool = True,
+) -> None:
+    """Evaluate on the test part, and write a run's files into an unfinished folder.
+
+    The report is not among them: it is made from these files.
+
+    Args:
+        folder: the unfinished run's folder.
+        transfer: the trained model.
+        frame: the table of the pictures, with their parts.
+        history: one row an epoch.
+        test: the test part; this is the one time that it is used.
+        info: what `run.json` says besides the format, the model, the metrics, the versions and
+            the machine; it holds "classes".
+        batch_size: pictures in one forward pass.
+        verbose: whether progress is shown.
+    """
+    probabilities = probabilities_of(transfer.model, test, batch_size, verbose)
+    files = list(frame.loc[frame["part"] == "test", "path"])
+    predictions = prediction_table(files, test.labels, probabilities, info["classes"])
+    frame.to_csv(folder / "dataset.csv", index=False)
+    history.to_csv(folder / "history.csv", index=False)
+    predictions.to_csv(folder / "predictions.csv", index=False)
+    write_arrays(folder / WEIGHTS, transfer.arrays())
+    model = transfer.model
+    uncompiled = keras.Model(model.input, model.output, name=model.name)
+    uncompiled.save(folder / "model.keras")
+    about = {
+        "format": FORMAT,
+        **info,
+        "metrics": evaluate(test.labels, probabilities),
+        "model": transfer.to_dict(),
+        "licence": transfer.backbone.licence,
+        "source": transfer.backbone.source,
+        "versions": versions(),
+        "machine": machine(),
+    }
+    write_json(folder / "run.json", about)

@@ -1,0 +1,145 @@
+"""How far a training has come, kept after each epoch so that it can go on exactly from there."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+import keras
+import numpy as np
+
+from recipes.files import digest
+from recipes.run import WorkFolder
+from recipes.transfer.strategies import Phase
+
+
+class TrainingDivergedError(ValueError):
+    """The loss became infinite or not a number."""
+
+
+@dataclass
+class State:
+    """All that a training needs to go on exactly.
+
+    Attributes:
+        phase: index of the phase at work.
+        epoch: its finished epochs.
+        best_loss: the smallest validation loss of the phase.
+        best_epoch: the epoch that had it, counted from 1; 0 before the first.
+        start: digest of each model variable at the phase's start.
+        history: one row an epoch, all phases.
+        audits: what moved, one entry a finished phase.
+        arrays: variables after the last finished epoch ("model/…", "optimizer/…"), and those of
+            the best epoch ("best/…").
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    best_loss: float | None = None
+    best_epoch: int = 0
+    start: list[str] = field(default_factory=list)
+    history: list[dict] = field(default_factory=list)
+    audits: list[dict] = field(default_factory=list)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def load(cls, work: WorkFolder | None) -> "State":
+        """The state that a work folder holds, or that of the beginning."""
+        found = work.load_state() if work else None
+        if found is None:
+            return cls()
+        arrays, info = found
+        return cls(**info, arrays=arrays)
+
+    def save(self, work: WorkFolder | None) -> None:
+        """Write the state into the work folder, where there is one."""
+        if work is not None:
+            info = asdict(self)
+            work.save_state(info.pop("arrays"), info)
+
+    def put(self, kind: str, variables: Sequence, only: Sequence | None = None) -> None:
+        """Take the values of variables, or of those among them that `only` lists."""
+        wanted = None if only is None else {id(variable) for variable in only}
+        for index, variable in enumerate(variables):
+            name = f"{kind}/{index:04d}"
+            if wanted is None or id(variable) in wanted or name in self.arrays:
+                self.arrays[name] = to_numpy(variable)
+
+    def restore(self, kind: str, variables: Sequence) -> None:
+        """Give the variables the values that were taken."""
+        for index, variable in enumerate(variables):
+            array = self.arrays.get(f"{kind}/{index:04d}")
+            if array is not None:
+                variable.assign(array)
+
+    def drop(self, kind: str) -> None:
+        """Forget the values of a kind."""
+        self.arrays = {n: a for n, a in self.arrays.items() if not n.startswith(f"{kind}/")}
+
+    def finished(self, phase: Phase) -> bool:
+        """Whether the phase has had its epochs, or waited long enough for a better one."""
+        return self.epoch >= phase.epochs or self.epoch - self.best_epoch >= phase.patience
+
+
+def to_numpy(variable) -> np.ndarray:
+    """A copy of a variable's value."""
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def fingerprints(variables: Sequence) -> list[str]:
+    """A digest of each variable's value."""
+    return [digest({"value": to_numpy(variable)}) for variable in variables]
+
+
+class StateKeeper(keras.callbacks.Callback):
+    """After each epoch: the history, the best weights, the file to go on from, the early end.
+
+    Args:
+        state: is moved on.
+        phase: how long to wait for a better validation loss.
+        variables: of the whole model.
+        part: the model in training; its variables are those that may move.
+        work: where the state is saved, if anywhere.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        phase: Phase,
+        variables: Sequence,
+        part: keras.Model,
+        work: WorkFolder | None,
+    ):
+        super().__init__()
+        self.state = state
+        self.phase = phase
+        self.variables = variables
+        self.part = part
+        self.work = work
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the epoch's clock."""
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Note the epoch, or stop where its loss is not a number."""
+        row = {name: float(value) for name, value in logs.items()}
+        if not all(math.isfinite(row[name]) for name in ("loss", "val_loss")):
+            raise TrainingDivergedError(
+                f"The loss became {row['loss']} (validation {row['val_loss']}) in epoch "
+                f"{epoch + 1} of the phase {self.phase.name!r}. Try a smaller learning rate, or "
+                "look for pictures with extreme values. The weights of the epoch before are kept."
+            )
+        state = self.state
+        state.epoch = epoch + 1
+        seconds = time.perf_counter() - self._began
+        state.history.append(
+            {"phase": self.phase.name, "epoch": epoch + 1, **row, "seconds": seconds}
+        )
+        if state.best_loss is None or row["val_loss"] < state.best_loss:
+            state.best_loss, state.best_epoch = row["val_loss"], epoch + 1
+            state.put("best", self.variables, self.part.variables)
+        state.put("model", self.variables, self.part.variables)
+        state.put("optimizer", self.model.optimizer.variables)
+        state.save(self.work)
+        self.model.stop_training = state.finished(self.phase)

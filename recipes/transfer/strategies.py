@@ -1,0 +1,199 @@
+"""The ways and strategies of transfer learning, as data.
+
+A strategy says from which weights training starts and which phases follow. A phase says which
+share of the backbone stays frozen, for how many epochs the rest is trained, and how fast.
+Standard library only, so that the command line can list the names without importing Keras.
+"""
+
+from dataclasses import asdict, dataclass, replace
+
+from callbacks.lookup import find
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training in which the same layers are trainable.
+
+    Attributes:
+        name: what the progress bar and the history call it.
+        trainable_from: the share of the backbone's stages, counted from the pictures, that stays
+            frozen: 1.0 trains the classifier alone, 0.0 everything. The share is rounded to whole
+            stages; a stage is never cut.
+        epochs: the number of passes over the training part, at the most.
+        learning_rate: the rate of the classifier at the phase's start, for Adam at batch size 32.
+        decay: name of the scheme in `callbacks` that leads the rate to zero over the phase.
+        stage_factor: each stage further from the classifier learns at the rate of the one after
+            it times this factor (discriminative rates, arXiv 1801.06146).
+        patience: epochs without a better validation loss before the phase ends early.
+        update_batch_norm: whether batch normalization trains and moves its statistics. False
+            keeps them as they came, in the frozen and in the trained part.
+
+    Example:
+        >>> Phase("head", trainable_from=1.0, epochs=20, learning_rate=1e-3).decay
+        'cosine_decay'
+    """
+
+    name: str
+    trainable_from: float
+    epochs: int
+    learning_rate: float
+    decay: str = "cosine_decay"
+    stage_factor: float = 1.0
+    patience: int = 5
+    update_batch_norm: bool = False
+
+    def __post_init__(self):
+        if not 0 <= self.trainable_from <= 1:
+            raise ValueError(
+                f"trainable_from: {self.trainable_from!r} is not a share between 0 (everything "
+                "is trained) and 1 (the classifier alone)."
+            )
+        if self.epochs < 1:
+            raise ValueError(f"epochs: {self.epochs!r} is not a number of epochs from 1 up.")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate: {self.learning_rate!r} is not positive.")
+
+    def first_trainable(self, num_stages: int) -> int:
+        """Index of the first stage that is trained; `num_stages` for the classifier alone.
+
+        Example:
+            >>> Phase("later", 0.5, epochs=1, learning_rate=1e-4).first_trainable(9)
+            4
+        """
+        return min(int(self.trainable_from * num_stages), num_stages)
+
+
+@dataclass(frozen=True)
+class FineTuneStrategy:
+    """From which weights to start, and the phases to train.
+
+    Attributes:
+        name: as the user writes it.
+        weights: "pretrained", or "initial" for the backbone's own initialization.
+        phases: in order; the first trains the classifier unless the start is "initial".
+        description: one sentence for people.
+
+    Example:
+        >>> get("small_similar").phases[0].trainable_from
+        1.0
+    """
+
+    name: str
+    weights: str
+    phases: tuple[Phase, ...]
+    description: str
+
+    def with_epochs(self, epochs: int) -> "FineTuneStrategy":
+        """The same strategy with each phase at most `epochs` long.
+
+        Example:
+            >>> [phase.epochs for phase in get("large_similar").with_epochs(2).phases]
+            [2, 2]
+        """
+        phases = tuple(replace(phase, epochs=min(phase.epochs, epochs)) for phase in self.phases)
+        return replace(self, phases=phases)
+
+    def to_dict(self) -> dict:
+        """The strategy as plain values, for a run's JSON file; `from_dict` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "FineTuneStrategy":
+        """The strategy that `to_dict` wrote."""
+        phases = tuple(Phase(**phase) for phase in values["phases"])
+        return cls(**{**values, "phases": phases})
+
+
+HEAD = Phase("classifier", trainable_from=1.0, epochs=30, learning_rate=1e-3)
+
+STRATEGIES = {
+    strategy.name: strategy
+    for strategy in (
+        FineTuneStrategy(
+            "small_similar",
+            "pretrained",
+            (HEAD,),
+            "freeze the base and train the classifier",
+        ),
+        FineTuneStrategy(
+            "small_dissimilar",
+            "pretrained",
+            (
+                HEAD,
+                Phase(
+                    "later stages",
+                    trainable_from=0.5,
+                    epochs=15,
+                    learning_rate=3e-4,
+                    stage_factor=0.7,
+                ),
+            ),
+            "train the classifier, then the later stages with it; the first stages stay frozen",
+        ),
+        FineTuneStrategy(
+            "large_similar",
+            "pretrained",
+            (
+                HEAD,
+                Phase(
+                    "everything",
+                    trainable_from=0.0,
+                    epochs=10,
+                    learning_rate=3e-4,
+                    stage_factor=0.7,
+                ),
+            ),
+            "train the classifier, then the whole network from the pretrained weights",
+        ),
+        FineTuneStrategy(
+            "large_dissimilar",
+            "initial",
+            (
+                Phase(
+                    "everything",
+                    trainable_from=0.0,
+                    epochs=60,
+                    learning_rate=2e-3,
+                    patience=15,
+                    update_batch_norm=True,
+                ),
+            ),
+            "train the whole network from its own initialization",
+        ),
+    )
+}
+
+WAYS = {
+    "predict_only": FineTuneStrategy(
+        "predict_only", "pretrained", (), "use the pretrained model as it is"
+    ),
+    "head_only": replace(STRATEGIES["small_similar"], name="head_only"),
+    "full": replace(STRATEGIES["large_similar"], name="full"),
+}
+
+AUTO = "auto"
+
+
+def names() -> list[str]:
+    """Every name that `fit_folder` takes as its strategy.
+
+    Example:
+        >>> "small_similar" in names() and "auto" in names()
+        True
+    """
+    return [*STRATEGIES, "head_only", "full", AUTO]
+
+
+def get(name: str | FineTuneStrategy) -> FineTuneStrategy:
+    """The strategy or way of a name; a `FineTuneStrategy` passes through.
+
+    Raises:
+        ValueError: the name is unknown.
+
+    Example:
+        >>> get("large_dissimilar").weights
+        'initial'
+    """
+    if isinstance(name, FineTuneStrategy):
+        return name
+    return find(name, {**STRATEGIES, **WAYS}, what="strategy")

@@ -1,0 +1,305 @@
+"""The main job in two calls: from a folder of pictures to a run, and from a run to predictions."""
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from callbacks.lookup import find
+from recipes import backbones, report
+from recipes.files import DamagedFileError
+from recipes.images import augment
+from recipes.images.folder import list_files, scan
+from recipes.images.pipeline import stream
+from recipes.images.split import class_weights as balanced_weights
+from recipes.images.split import imbalance_ratio, split
+from recipes.run import Run, WorkFolder, check_output
+from recipes.transfer import model as transfer_model
+from recipes.transfer import results, similarity, strategies
+from recipes.transfer.data import content_key, load_parts
+from recipes.transfer.features import ArrayCache
+from recipes.transfer.fine_tune import fine_tune
+from recipes.transfer.model import TransferModel
+from recipes.transfer.similarity import Decision
+from recipes.transfer.strategies import FineTuneStrategy
+
+IMBALANCED_FROM = 1.5
+
+
+def fit_folder(
+    folder: str | Path,
+    *,
+    output: str | Path,
+    strategy: str = "auto",
+    backbone: str = "efficientnet_lite0",
+    weights: str = "pretrained",
+    image_size: int | None = None,
+    epochs: int | None = None,
+    batch_size: int = 32,
+    dropout: float = 0.2,
+    augmentation: str = "light",
+    views: int = 1,
+    class_weights: bool | None = None,
+    validation: float = 0.15,
+    test: float = 0.15,
+    groups: str | None = None,
+    large_from: int = similarity.LARGE_FROM,
+    dissimilar_from: float = similarity.DISSIMILAR_FROM,
+    cache_limit: int = 2 << 30,
+    seed: int = 0,
+    overwrite: bool = False,
+    verbose: bool = True,
+) -> Run:
+    """Train an image classifier on a folder of pictures by transfer learning.
+
+    Scan, split, choose a strategy, train its phases, evaluate once on the test part, and leave a
+    run folder. Interrupted at any time, the same call goes on from the last finished epoch.
+
+    Args:
+        folder: with one subfolder a class, or `train`, `val` and `test` with class folders inside.
+        output: the run's folder, made by this call.
+        strategy: "auto", one of the four strategies (`small_similar`, `small_dissimilar`,
+            `large_similar`, `large_dissimilar`) or of the ways `head_only` and `full`.
+        backbone: a name from `recipes.backbones.names()`.
+        weights: "pretrained", or the path of a local weights file for the backbone.
+        image_size: side in pixels to which pictures are resized; the backbone's own by default.
+        epochs: at the most so many in each phase; the strategy's own by default.
+        batch_size: pictures a step.
+        dropout: the share of features dropped before the classifier in training.
+        augmentation: a preset of `recipes.images.augment`, or "none".
+        views: versions of each training picture in the cache of a frozen part; those after the
+            first are augmented, and each costs one more forward pass.
+        class_weights: whether rare classes weigh more; by default where the largest class has
+            1.5 times the pictures of the smallest, or more.
+        validation: share of the pictures that decides when to stop.
+        test: share of the pictures that is used once, at the end.
+        groups: a CSV file (file, group) or a regular expression with one group: pictures of one
+            group stay in one part.
+        large_from: pictures a class from which "auto" counts the data as many.
+        dissimilar_from: divergence in nats from which "auto" counts them as unlike.
+        cache_limit: bytes of memory for pixels and features; above it they go to files.
+        seed: of the split, the initial weights, the order, the augmentation and the dropout.
+        overwrite: replace a finished run in `output`.
+        verbose: whether progress is shown.
+
+    Returns:
+        The run: `metrics`, `decision`, `history`, `predictions`, `dataset`.
+
+    Raises:
+        ValueError: an argument or the folder's content is not usable; the text says which.
+        FileNotFoundError: there is no such folder.
+        FileExistsError: `output` exists and may not be replaced.
+
+    Example:
+        >>> run = fit_folder("photos/", output="runs/photos")  # doctest: +SKIP
+        >>> run.metrics["accuracy"]  # doctest: +SKIP
+        0.95
+    """
+    config = dict(locals())  # first of all: every argument as it came, for `run.json`
+    config |= {"folder": os.path.abspath(folder), "output": os.path.abspath(output)}
+    _check(config)
+    check_output(output, overwrite)
+    began = time.perf_counter()
+
+    frame = scan(folder, groups=groups, verbose=verbose)
+    frame = split(frame, validation=validation, test=test, seed=seed)
+    classes = sorted(frame.loc[frame["status"] == "ok", "class"].unique())
+    with WorkFolder.open(output, _settings(config, frame), overwrite=overwrite) as work:
+        cache = ArrayCache(work.folder / "cache", cache_limit)
+        named = None if strategy == strategies.AUTO else strategies.get(strategy)
+        transfer = _build(config, classes, named)
+        size = transfer.backbone.image_size
+        data, frame = load_parts(frame, classes, size, cache, verbose=verbose)
+        decision = _decide(config, transfer, data, classes)
+        plan = named or strategies.get(decision.strategy)
+        if named is None and plan.weights == "initial":
+            transfer = _build(config, classes, plan)
+        plan = plan.with_epochs(epochs) if epochs else plan
+
+        labels = data["train"].labels
+        imbalance = imbalance_ratio(labels)
+        weighted = imbalance >= IMBALANCED_FROM if class_weights is None else class_weights
+        history, audits = fine_tune(
+            transfer,
+            plan,
+            data,
+            cache,
+            work=work,
+            class_weights=balanced_weights(labels, len(classes)) if weighted else None,
+            batch_size=batch_size,
+            views=views,
+            augmentation=augment.get(augmentation),
+            seed=seed,
+            verbose=verbose,
+        )
+        info = {
+            "config": config,
+            "classes": classes,
+            "decision": decision.to_dict(),
+            "strategy": plan.to_dict(),
+            "class_weights": {"used": bool(weighted), "imbalance": imbalance},
+            "audit": audits,
+            "seconds": time.perf_counter() - began,
+        }
+        results.write_run(
+            work.folder,
+            transfer,
+            frame,
+            history,
+            data["test"],
+            info,
+            batch_size=batch_size,
+            verbose=verbose,
+        )
+        report.write(work.folder, data["train"].pixels, labels, data["test"].pixels)
+        return Run.load(work.finish())
+
+
+def _check(config: dict) -> None:
+    """Refuse what can be refused before a picture is read."""
+    for name in ("validation", "test"):
+        if not 0 < config[name] < 1:
+            raise ValueError(f"{name}: {config[name]!r} is not a share between 0 and 1.")
+    if config["validation"] + config["test"] >= 1:
+        raise ValueError("validation and test: together they leave nothing to train on.")
+    for name in ("batch_size", "views", "epochs", "large_from"):
+        if config[name] is not None and config[name] < 1:
+            raise ValueError(f"{name}: {config[name]!r} is not a whole number from 1 up.")
+    if not 0 <= config["dropout"] < 1:
+        raise ValueError(f"dropout: {config['dropout']!r} is not a share from 0 to below 1.")
+    find(config["strategy"], dict.fromkeys(strategies.names()), what="strategy")
+    find(config["backbone"], dict.fromkeys(backbones.names()), what="backbone")
+    augment.get(config["augmentation"])
+
+
+def _settings(config: dict, frame: pd.DataFrame) -> dict:
+    """All that decides a result, by which an unfinished run knows its own."""
+    no_matter = ("folder", "output", "overwrite", "verbose")
+    settings = {name: value for name, value in config.items() if name not in no_matter}
+    return {**settings, "data": content_key(frame), "versions": results.versions()}
+
+
+def _build(config: dict, classes: list[str], plan: FineTuneStrategy | None) -> TransferModel:
+    """The model that training starts from: the backbone's own start where the plan says so."""
+    own_start = plan is not None and plan.weights == "initial"
+    return transfer_model.build(
+        config["backbone"],
+        len(classes),
+        weights=None if own_start else config["weights"],
+        image_size=config["image_size"],
+        dropout=config["dropout"],
+        seed=config["seed"],
+    )
+
+
+def _decide(config: dict, transfer: TransferModel, data: dict, classes: list[str]) -> Decision:
+    """What the user named, or what the measurements say."""
+    if config["strategy"] != strategies.AUTO:
+        plan = strategies.get(config["strategy"])
+        return Decision(plan.name, {}, f"Named by hand: {plan.description}.")
+    divergence = similarity.measure_divergence(
+        transfer.backbone, data["train"].pixels, seed=config["seed"], verbose=config["verbose"]
+    )
+    return similarity.decide(
+        data["train"].labels,
+        len(classes),
+        divergence,
+        large_from=config["large_from"],
+        dissimilar_from=config["dissimilar_from"],
+    )
+
+
+def predict(
+    model: str | Path,
+    pictures: str | Path | Iterable[str | Path],
+    *,
+    top_k: int = 3,
+    batch_size: int = 32,
+    verbose: bool = True,
+) -> pd.DataFrame:
+    """Classify pictures with a finished run, or with a pretrained backbone as it is.
+
+    Args:
+        model: a run folder; or the name of a backbone, to predict the 1,000 ImageNet classes.
+        pictures: files and folders; a folder stands for all files below it.
+        top_k: how many labels to give, the likeliest first; at most the number of classes.
+        batch_size: pictures in one forward pass.
+        verbose: whether progress is shown.
+
+    Returns:
+        One row a file: `file`, `label`, `probability`, then `label_2`, `probability_2`, … and
+        `error`: empty, or why the picture could not be read (its labels are then missing).
+
+    Raises:
+        FileNotFoundError: no such run, or a picture that does not exist.
+        ValueError: the run is incomplete or damaged, or no pictures were given.
+
+    Example:
+        >>> predict("runs/photos", ["new.jpg"])  # doctest: +SKIP
+              file label  probability ...
+    """
+    files = _files([pictures] if isinstance(pictures, str | Path) else pictures)
+    classifier, classes = load_classifier(model)
+    top_k = min(top_k, len(classes))
+    height, width = classifier.input_shape[1:3]
+    labels = np.full((len(files), top_k), None, dtype=object)
+    chances = np.full((len(files), top_k), np.nan)
+    errors = np.full(len(files), "", dtype=object)
+    batches = stream(".", files, (height, width), batch_size, label="Predicting", verbose=verbose)
+    for rows, pixels, failed in batches:
+        for row, reason in failed.items():
+            errors[row] = reason
+        if len(rows):
+            probabilities = np.asarray(classifier.predict_on_batch(pixels))
+            best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+            labels[rows] = np.array(classes, dtype=object)[best]
+            chances[rows] = np.take_along_axis(probabilities, best, axis=1)
+    columns = {"file": files}
+    for k in range(top_k):
+        suffix = "" if k == 0 else f"_{k + 1}"
+        columns |= {f"label{suffix}": labels[:, k], f"probability{suffix}": chances[:, k]}
+    return pd.DataFrame({**columns, "error": errors})
+
+
+def load_classifier(model: str | Path) -> tuple[keras.Model, list[str]]:
+    """The model of a run, rebuilt from its checked configuration, and its class names.
+
+    Only numbers are read from the run folder: nothing in it can run.
+
+    Args:
+        model: a run folder, or the name of a backbone for its ImageNet classifier.
+
+    Returns:
+        The model, raw pictures (batch, H, W, 3) to probabilities, and the names of its outputs.
+
+    Raises:
+        FileNotFoundError: no such run folder.
+        ValueError: the run is incomplete, damaged or not what its configuration says.
+    """
+    if not Path(model).exists() and str(model) in backbones.names():
+        return backbones.imagenet_classifier(str(model))
+    run = Run.load(model)
+    transfer = transfer_model.from_dict(run.info["model"])
+    if len(run.classes) != transfer.model.output_shape[-1]:
+        raise DamagedFileError(f"{run.folder}: its classes and its model do not match.")
+    transfer.assign(run.weights())
+    return transfer.model, run.classes
+
+
+def _files(pictures: Iterable[str | Path]) -> list[str]:
+    """The files that were named, and those below the folders that were named."""
+    files = []
+    for item in map(Path, pictures):
+        if item.is_dir():
+            files += [str(item / path) for path in list_files(item)]
+        elif item.exists():
+            files.append(str(item))
+        else:
+            raise FileNotFoundError(f"pictures: {item} does not exist.")
+    if not files:
+        raise ValueError("pictures: no file was named, and the folders hold none.")
+    return files
