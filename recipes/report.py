@@ -143,16 +143,16 @@ def mistakes(predictions: pd.DataFrame, most: int = 12) -> pd.DataFrame:
 
 def write(
     folder: str | Path,
-    train_pixels: np.ndarray,
-    train_titles: Sequence[str],
+    pixels: np.ndarray,
+    labels: np.ndarray,
     test_pixels: np.ndarray,
 ) -> Path:
     """Write the plots and `report.html` into a run's folder.
 
     Args:
         folder: holds the run's JSON and CSV files.
-        train_pixels: some training pictures, (n, H, W, 3), uint8.
-        train_titles: their classes.
+        pixels: the training part, (n, H, W, 3), uint8; a few of it are shown.
+        labels: (n,), its classes as integers.
         test_pixels: the test part, in the order of `predictions.csv`.
 
     Returns:

@@ -119,7 +119,7 @@ def features(
     Returns:
         float32, or float16 from a file: (views, n, *boundary shape).
     """
-    weights = {v.path: keras.ops.convert_to_numpy(v) for v in frozen.weights}
+    weights = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(frozen.weights)}
     key = json.dumps(
         {
             "weights": digest(weights),

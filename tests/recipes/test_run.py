@@ -78,7 +78,7 @@ def test_a_run_of_another_format_or_with_gaps_is_refused(tmp_path, change):
     write_run(tmp_path)
     info = {**INFO, **change}
     write_json(tmp_path / "run.json", {k: v for k, v in info.items() if v is not None})
-    with pytest.raises(ValueError, match="format is 99|'classes' is missing"):
+    with pytest.raises(ValueError, match=r"format is 99|'classes' is missing"):
         Run.load(tmp_path)
 
 

@@ -1,0 +1,85 @@
+"""Pretrained networks by name, without their classifiers."""
+
+from pathlib import Path
+
+import keras
+
+from callbacks.lookup import find
+from recipes.backbones import applications, efficientnet_lite
+from recipes.backbones.base import Backbone, Stage
+
+__all__ = ["Backbone", "Stage", "get", "imagenet_classifier", "names"]
+
+
+def names() -> list[str]:
+    """Every backbone's name: EfficientNet-Lite, then Keras' own spelling of its applications.
+
+    Example:
+        >>> names()[0], "ResNet50" in names()
+        ('efficientnet_lite0', True)
+    """
+    return [*efficientnet_lite.VARIANTS, *applications.applications()]
+
+
+def get(
+    name: str,
+    *,
+    weights: str | Path | None = "pretrained",
+    image_size: int | tuple[int, int] | None = None,
+    seed: int = 0,
+) -> Backbone:
+    """A backbone by name.
+
+    Args:
+        name: one of `names()`; for Keras' applications, capitals and underscores do not matter.
+        weights: "pretrained", None for initial weights, or the path of a local file.
+        image_size: side in pixels, or (H, W); None is the size it was trained at.
+        seed: of the initial weights.
+
+    Raises:
+        ValueError: the name is unknown, the size too small, or the weights do not fit.
+
+    Example:
+        >>> get("efficientnet_lite0", weights=None, image_size=64).input_shape
+        (64, 64, 3)
+    """
+    size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if size is not None and min(size) < 32:
+        raise ValueError(f"image_size: {image_size!r} is below the least of 32 pixels.")
+    name = canonical_name(name)
+    module = efficientnet_lite if name in efficientnet_lite.VARIANTS else applications
+    weights = None if weights is None else str(weights)
+    return module.build(name, weights=weights, image_size=size, seed=seed)
+
+
+def canonical_name(name: str) -> str:
+    """The name as `names()` has it.
+
+    Raises:
+        ValueError: the name is unknown; the text lists those allowed and the nearest.
+
+    Example:
+        >>> canonical_name("resnet50_v2")
+        'ResNet50V2'
+    """
+    plain = {known.lower().replace("_", ""): known for known in names()}
+    key = str(name).lower().replace("_", "")
+    return plain[key] if key in plain else find(name, dict.fromkeys(names()), what="backbone")
+
+
+def imagenet_classifier(name: str) -> tuple[keras.Model, list[str]]:
+    """A pretrained network as it is, with the classes it was trained for.
+
+    Args:
+        name: an EfficientNet-Lite; Keras' applications do this by themselves.
+
+    Returns:
+        Raw pictures (batch, H, W, 3) to probabilities (batch, 1000), and the classes' names.
+
+    Raises:
+        ValueError: another name.
+    """
+    find(name, efficientnet_lite.VARIANTS, what="pretrained classifier")
+    path = Path(__file__).with_name("imagenet_classes.txt")
+    classes = path.read_text(encoding="utf-8").splitlines()
+    return efficientnet_lite.imagenet_classifier(name), classes

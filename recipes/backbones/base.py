@@ -1,0 +1,73 @@
+"""A pretrained network as transfer learning sees it: a plain model whose stages are known."""
+
+from dataclasses import dataclass
+
+import keras
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of a backbone that is frozen or trained as a whole.
+
+    Attributes:
+        name: for people.
+        output: name of the layer that ends the stage: everything after it reads its output alone.
+        layers: names of the stage's layers, in order; the last is `output`.
+    """
+
+    name: str
+    output: str
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A convolutional base without its classifier.
+
+    Attributes:
+        name: as `recipes.backbones.get` knows it.
+        model: raw RGB pictures (batch, H, W, 3), 0 to 255, to the last feature map (batch, h, w,
+            channels). Its first layers are the preprocessing.
+        stages: in order from the pictures on; together they hold every layer but the input.
+        preprocessing: what the first layers do, in words.
+        weights: "imagenet", "initial", or the file that they came from.
+        licence: of the weights.
+        source: where architecture and weights come from.
+    """
+
+    name: str
+    model: keras.Model
+    stages: tuple[Stage, ...]
+    preprocessing: str
+    weights: str
+    licence: str
+    source: str
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(H, W, 3) of the pictures."""
+        return self.model.input_shape[1:]
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(H, W) of the pictures."""
+        return self.model.input_shape[1:3]
+
+    @property
+    def batch_norms(self) -> list[keras.layers.BatchNormalization]:
+        """The batch normalization layers, in order."""
+        norms = keras.layers.BatchNormalization
+        return [layer for layer in self.model.layers if isinstance(layer, norms)]
+
+    def boundary(self, index: int):
+        """The tensor that enters stage `index`; for `len(stages)`, the last feature map.
+
+        Raises:
+            IndexError: there is no such stage.
+        """
+        if not 0 <= index <= len(self.stages):
+            raise IndexError(f"index: {self.name} has stages 0 to {len(self.stages)}, not {index}.")
+        if index == 0:
+            return self.model.input
+        end = self.stages[index - 1].output
+        return next(op.output for op in self.model.operations if op.name == end)
