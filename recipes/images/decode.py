@@ -11,11 +11,14 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 512 << 20
+
+# A pipe would block its reader without the first; Windows would change bytes without the second.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 Image.init()
 
@@ -36,7 +39,7 @@ def read_bytes(path: str | Path) -> bytes:
         recipes.images.decode.UnreadableError: no such file
     """
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        handle = os.open(path, _OPEN_FLAGS)
     except FileNotFoundError:
         raise UnreadableError("no such file") from None
     except PermissionError:
@@ -161,6 +164,3 @@ def decode_bytes(
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return np.asarray(picture)
-
-
-ImageFile.LOAD_TRUNCATED_IMAGES = False

@@ -81,6 +81,7 @@ def fine_tune(
         batches = Batches(
             inputs("training part", train, views),
             train.labels,
+            views=first > 0,
             sample_weights=weights,
             batch_size=batch_size,
             shuffle=True,
@@ -89,7 +90,10 @@ def fine_tune(
             transform=_augmenter(augmentation) if first == 0 else None,
         )
         held_out = Batches(
-            inputs("validation part", validation, 1), validation.labels, batch_size=batch_size
+            inputs("validation part", validation, 1),
+            validation.labels,
+            views=first > 0,
+            batch_size=batch_size,
         )
         train_phase(transfer, phase, first, batches, held_out, state, work=work, verbose=verbose)
     return pd.DataFrame(state.history), state.audits
@@ -154,6 +158,7 @@ def train_phase(
                 validation_data=validation,
                 epochs=phase.epochs,
                 initial_epoch=state.epoch,
+                shuffle=False,
                 verbose=0,
                 callbacks=[decay, keeper, _PhaseBar(display, phase, len(train))],
             )

@@ -1,0 +1,181 @@
+"""Schemes that go up and down between two rates, and may drive the momentum the other way."""
+
+from collections.abc import Callable
+from dataclasses import field
+
+from callbacks.base import LearningRateDecay, scheme
+from callbacks.forms import cosine, polynomial
+from callbacks.lookup import find
+
+MODES: dict[str, tuple[str, Callable]] = {
+    "triangular": ("cycle", lambda scheme, x: 1.0),
+    "triangular2": ("cycle", lambda scheme, x: 1 / 2.0 ** (x - 1)),
+    "exp_range": ("iterations", lambda scheme, x: scheme.gamma**x),
+}
+SHAPES = {"cos": cosine, "linear": polynomial}
+
+
+@scheme
+class CyclicLR(LearningRateDecay):
+    """Up from `base_lr` to `max_lr` in a straight line and down again, cycle after cycle.
+
+    Args:
+        base_lr: the lower rate.
+        max_lr: the upper rate of the first cycle.
+        step_size_up: steps upward.
+        step_size_down: steps downward; as many as upward by default.
+        mode: "triangular"; "triangular2" halves the height each cycle; "exp_range" scales it by
+            `gamma ** step`. Not used with `scale_fn`.
+        gamma: for "exp_range".
+        scale_fn: a scale of the height, as a function of the cycle (from 1) or of the step.
+        scale_mode: what `scale_fn` is given, "cycle" or "iterations".
+        cycle_momentum: whether the momentum goes from `max_momentum` down to `base_momentum`
+            where the rate goes up. See `callbacks.CyclicMomentumSGD`.
+        base_momentum: the lower momentum.
+        max_momentum: the upper one.
+        learning_rate: not used; `base_lr` is the base.
+        per: "step" (default) or "epoch".
+
+    Source:
+        `torch.optim.lr_scheduler.CyclicLR`; arXiv 1506.01186.
+
+    Example:
+        >>> scheme = CyclicLR(0.0, 1.0, step_size_up=4, mode="triangular2")
+        >>> scheme.value(2), scheme.value(4), scheme.value(12)
+        (0.5, 1.0, 0.5)
+    """
+
+    base_lr: float
+    max_lr: float
+    step_size_up: int = 2000
+    step_size_down: int | None = None
+    mode: str = "triangular"
+    gamma: float = 1.0
+    scale_fn: Callable | None = None
+    scale_mode: str = "cycle"
+    cycle_momentum: bool = True
+    base_momentum: float = 0.8
+    max_momentum: float = 0.9
+    per: str = field(default="step", kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        find(self.mode, MODES, what="mode")
+        self._require("max_lr", self.max_lr >= self.base_lr, "at least base_lr")
+
+    def value(self, step: int) -> float:
+        """The rate after `step` steps."""
+        return self.base_lr + (self.max_lr - self.base_lr) * self._height(step)
+
+    @property
+    def drives_momentum(self) -> bool:
+        """As `cycle_momentum` says."""
+        return self.cycle_momentum
+
+    def momentum(self, step: int) -> float | None:
+        """The momentum after `step` steps."""
+        if not self.cycle_momentum:
+            return None
+        return self.max_momentum - (self.max_momentum - self.base_momentum) * self._height(step)
+
+    def _height(self, step: int) -> float:
+        up, down = self.step_size_up, self.step_size_down or self.step_size_up
+        cycle, place = step // (up + down) + 1, step % (up + down)
+        slope = place / up if place <= up else (up + down - place) / down
+        if self.scale_fn is not None:
+            return slope * self.scale_fn(cycle if self.scale_mode == "cycle" else step)
+        mode, scale = MODES[self.mode]
+        return slope * scale(self, cycle if mode == "cycle" else step)
+
+
+@scheme
+class OneCycleLR(LearningRateDecay):
+    """One way up to `max_lr`, and down to far below the start.
+
+    Args:
+        max_lr: the highest rate.
+        total_steps: steps of the whole cycle; or give `epochs` and `steps_per_epoch`.
+        epochs: their product is `total_steps`.
+        steps_per_epoch: see `epochs`.
+        pct_start: the share of the cycle that goes up.
+        anneal_strategy: "cos" or "linear".
+        cycle_momentum: whether the momentum goes down where the rate goes up, and back.
+        base_momentum: the lower momentum.
+        max_momentum: the upper one.
+        div_factor: the start is `max_lr / div_factor`.
+        final_div_factor: the end is the start divided by this.
+        three_phase: whether the way down first mirrors the way up, then goes on to the end.
+        learning_rate: not used; `max_lr` decides.
+        per: "step" (default) or "epoch".
+
+    Raises:
+        ValueError: at a step after the last: the cycle is over. (PyTorch goes on for one step
+            beyond it, with a rate below the end, before it refuses.)
+
+    Source:
+        `torch.optim.lr_scheduler.OneCycleLR`; arXiv 1708.07120.
+
+    Example:
+        >>> scheme = OneCycleLR(1.0, total_steps=11, pct_start=0.5, div_factor=10)
+        >>> round(scheme.value(0), 3), round(scheme.value(10), 6)
+        (0.1, 1e-05)
+    """
+
+    max_lr: float
+    total_steps: int | None = None
+    epochs: int | None = None
+    steps_per_epoch: int | None = None
+    pct_start: float = 0.3
+    anneal_strategy: str = "cos"
+    cycle_momentum: bool = True
+    base_momentum: float = 0.85
+    max_momentum: float = 0.95
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+    three_phase: bool = False
+    per: str = field(default="step", kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.total_steps is None:
+            given = bool(self.epochs) and bool(self.steps_per_epoch)
+            self._require("total_steps", given, "given, and neither are epochs * steps_per_epoch")
+        up = self.pct_start * self._total - 1
+        self._require("pct_start", 0 < up < self._total - 1, "a share that leaves steps both ways")
+        fits = not self.three_phase or 2 * up < self._total
+        self._require("pct_start", fits, "below a half, which three phases need")
+
+    @property
+    def _total(self) -> int:
+        return self.total_steps or self.epochs * self.steps_per_epoch
+
+    def value(self, step: int) -> float:
+        """The rate after `step` steps."""
+        start = self.max_lr / self.div_factor
+        return self._at(step, (start, self.max_lr, start, start / self.final_div_factor))
+
+    @property
+    def drives_momentum(self) -> bool:
+        """As `cycle_momentum` says."""
+        return self.cycle_momentum
+
+    def momentum(self, step: int) -> float | None:
+        """The momentum after `step` steps."""
+        if not self.cycle_momentum:
+            return None
+        low, high = self.base_momentum, self.max_momentum
+        return self._at(step, (high, low, high, high))
+
+    def _at(self, step: int, corners: tuple) -> float:
+        """Between the corners: start, top, (start again in three phases,) end."""
+        last, top = self._total - 1, self.pct_start * self._total - 1
+        if step > last:
+            raise ValueError(
+                f"OneCycleLR: the cycle has {self._total} steps and step {step} is beyond it. "
+                "Give the total_steps of the whole training."
+            )
+        ends = [0, top, 2 * top, last] if self.three_phase else [0, top, last]
+        corners = corners if self.three_phase else (*corners[:2], corners[3])
+        phase = next(i for i, end in enumerate(ends[1:]) if step <= end)
+        fraction = (step - ends[phase]) / (ends[phase + 1] - ends[phase])
+        return SHAPES[self.anneal_strategy](corners[phase], corners[phase + 1], fraction)

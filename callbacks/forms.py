@@ -1,0 +1,55 @@
+"""The forms that the schemes share, each a pure function of a fraction."""
+
+import math
+
+
+def cosine(start: float, end: float, fraction: float) -> float:
+    """From `start` at fraction 0 to `end` at 1 along half a cosine, and back again after it.
+
+    Example:
+        >>> cosine(1.0, 0.0, 0.5)
+        0.5
+    """
+    return end + (start - end) * half_cosine(fraction)
+
+
+def half_cosine(fraction: float) -> float:
+    """`(1 + cos(pi * fraction)) / 2`: 1 at 0, 0 at 1, 1 at 2.
+
+    Example:
+        >>> half_cosine(0.0), half_cosine(1.0)
+        (1.0, 0.0)
+    """
+    return (1 + math.cos(math.pi * fraction)) / 2
+
+
+def polynomial(start: float, end: float, fraction: float, power: float = 1.0) -> float:
+    """From `start` at fraction 0 to `end` at 1: `(start - end) * (1 - fraction)**power + end`.
+
+    Example:
+        >>> polynomial(1.0, 0.0, 0.25), polynomial(1.0, 0.0, 0.5, power=2)
+        (0.75, 0.25)
+    """
+    return (start - end) * (1 - fraction) ** power + end
+
+
+def restarts(step: int, first: int, factor: float) -> tuple[int, float]:
+    """Which cycle a step lies in, and how far in it, where each is `factor` times the one before.
+
+    Found by counting, not by a logarithm: a restart is never missed by rounding.
+
+    Returns:
+        The cycle from 0 on, and the fraction from 0 to below 1.
+
+    Example:
+        >>> restarts(5, first=5, factor=3), restarts(12, first=5, factor=1)
+        ((1, 0.0), (2, 0.4))
+    """
+    if factor == 1:
+        return step // first, (step % first) / first
+    cycle, length = 0, first
+    while step >= length:
+        step -= length
+        length *= factor
+        cycle += 1
+    return cycle, step / length

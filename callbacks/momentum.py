@@ -1,0 +1,63 @@
+"""Optimizers whose momentum a scheme can drive: they hold it in a variable."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable("learning_rate_decay")
+class CyclicMomentumSGD(keras.optimizers.SGD):
+    """SGD whose momentum can change in training.
+
+    Keras' own holds it as a constant, which a compiled training step never reads again.
+
+    Args:
+        learning_rate: a number or a schedule.
+        momentum: at the start.
+        **options: of `keras.optimizers.SGD`.
+
+    Example:
+        >>> optimizer = CyclicMomentumSGD(0.1, momentum=0.9)
+        >>> optimizer.momentum_variable.assign(0.8)
+        >>> round(float(optimizer.momentum_variable), 3), optimizer.get_config()["momentum"]
+        (0.8, 0.9)
+    """
+
+    def __init__(self, learning_rate=0.01, momentum: float = 0.9, **options):
+        super().__init__(learning_rate=learning_rate, momentum=momentum, **options)
+        self.momentum_variable = keras.Variable(momentum, trainable=False, name="momentum")
+
+    def update_step(self, gradient, variable, learning_rate):
+        """One step: `m = momentum * m - rate * gradient`, as in Keras' SGD."""
+        ops = keras.ops
+        rate = ops.cast(learning_rate, variable.dtype)
+        momentum = ops.cast(self.momentum_variable, variable.dtype)
+        change = ops.multiply(ops.cast(gradient, variable.dtype), rate)
+        velocity = self.momentums[self._get_variable_index(variable)]
+        self.assign(velocity, ops.subtract(ops.multiply(velocity, momentum), change))
+        if self.nesterov:
+            self.assign_add(variable, ops.subtract(ops.multiply(velocity, momentum), change))
+        else:
+            self.assign_add(variable, velocity)
+
+
+@keras.saving.register_keras_serializable("learning_rate_decay")
+class CyclicMomentumAdam(keras.optimizers.Adam):
+    """Adam whose `beta_1` can change in training.
+
+    Args:
+        learning_rate: a number or a schedule.
+        beta_1: at the start.
+        **options: of `keras.optimizers.Adam`.
+
+    Example:
+        >>> round(float(CyclicMomentumAdam(0.1, beta_1=0.9).beta_1), 3)
+        0.9
+    """
+
+    def __init__(self, learning_rate=0.001, beta_1: float = 0.9, **options):
+        super().__init__(learning_rate=learning_rate, beta_1=beta_1, **options)
+        self._start = beta_1
+        self.beta_1 = keras.Variable(beta_1, trainable=False, name="beta_1")
+
+    def get_config(self):
+        """The configuration of Adam, with the `beta_1` of the start."""
+        return {**super().get_config(), "beta_1": self._start}

@@ -1,0 +1,129 @@
+"""Schemes that stay on a rate and then jump to the next."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import field
+
+from callbacks.base import LearningRateDecay, scheme
+
+
+@scheme
+class PiecewiseConstantDecay(LearningRateDecay):
+    """`values[i]` up to and including `boundaries[i]`, the last value after the last boundary.
+
+    Args:
+        boundaries: steps, ascending.
+        values: one rate more than boundaries.
+        learning_rate: not used; the values are the rates.
+        per: "step" (default) or "epoch".
+
+    Source:
+        `tf.compat.v1.train.piecewise_constant_decay`: a boundary belongs to the piece before it.
+
+    Example:
+        >>> scheme = PiecewiseConstantDecay([10, 20], [0.1, 0.05, 0.01])
+        >>> scheme.value(10), scheme.value(11), scheme.value(99)
+        (0.1, 0.05, 0.01)
+    """
+
+    boundaries: Sequence[int]
+    values: Sequence[float]
+    per: str = field(default="step", kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        ascending = list(self.boundaries) == sorted(set(self.boundaries))
+        self._require("boundaries", ascending, "ascending")
+        fits = len(self.values) == len(self.boundaries) + 1
+        self._require("values", fits, "one longer than boundaries")
+
+    def value(self, step: int) -> float:
+        """The rate after `step` steps."""
+        return self.values[bisect_left(self.boundaries, step)]
+
+
+@scheme
+class StepLR(LearningRateDecay):
+    """`base * gamma ** (step // step_size)`.
+
+    Args:
+        step_size: epochs between two cuts.
+        gamma: the factor of a cut.
+        learning_rate: base rate; the optimizer's by default.
+        per: "epoch" (default) or "step".
+
+    Source:
+        `torch.optim.lr_scheduler.StepLR`.
+
+    Example:
+        >>> StepLR(30, gamma=0.5, learning_rate=1.0).value(60)
+        0.25
+    """
+
+    step_size: int
+    gamma: float = 0.1
+
+    def value(self, step: int) -> float:
+        """The rate after `step` epochs."""
+        return self.base * self.gamma ** (step // self.step_size)
+
+
+@scheme
+class MultiStepLR(LearningRateDecay):
+    """`base * gamma ** (milestones reached)`; a milestone that is named twice cuts twice.
+
+    Args:
+        milestones: epochs of the cuts, in any order.
+        gamma: the factor of a cut.
+        learning_rate: base rate; the optimizer's by default.
+        per: "epoch" (default) or "step".
+
+    Source:
+        `torch.optim.lr_scheduler.MultiStepLR`.
+
+    Example:
+        >>> MultiStepLR([30, 80], gamma=0.5, learning_rate=1.0).value(80)
+        0.25
+    """
+
+    milestones: Sequence[int]
+    gamma: float = 0.1
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("milestones", all(m >= 0 for m in self.milestones), "epochs from 0 up")
+
+    def value(self, step: int) -> float:
+        """The rate after `step` epochs."""
+        return self.base * self.gamma ** sum(m <= step for m in self.milestones)
+
+
+@scheme
+class ConstantLR(LearningRateDecay):
+    """`base * factor` for `total_iters` epochs, then `base`.
+
+    Args:
+        factor: from 0 to 1.
+        total_iters: epochs for which it holds.
+        learning_rate: base rate; the optimizer's by default.
+        per: "epoch" (default) or "step".
+
+    Source:
+        `torch.optim.lr_scheduler.ConstantLR`.
+
+    Example:
+        >>> scheme = ConstantLR(0.5, total_iters=4, learning_rate=1.0)
+        >>> scheme.value(3), scheme.value(4)
+        (0.5, 1.0)
+    """
+
+    factor: float = 1 / 3
+    total_iters: int = 5
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("factor", 0 <= self.factor <= 1, "a number from 0 to 1")
+
+    def value(self, step: int) -> float:
+        """The rate after `step` epochs."""
+        return self.base * (self.factor if step < self.total_iters else 1)

@@ -1,0 +1,154 @@
+"""Pictures from files in order, and batches of arrays in a seeded order.
+
+The pixels of a data set are decoded once and kept (as arrays, in memory or in a file), so batches
+are slices of arrays: a `keras.utils.PyDataset`, which every backend reads alike.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from recipes.images.decode import UnreadableError, decode_bytes, read_bytes
+from recipes.progress import bar
+
+AHEAD = 4
+
+
+def stream(
+    folder: str | Path,
+    paths: Sequence[str | Path],
+    image_size: tuple[int, int],
+    batch_size: int = 32,
+    *,
+    workers: int | None = None,
+    label: str = "Decoding pictures",
+    verbose: bool = False,
+) -> Iterator[tuple[np.ndarray, np.ndarray, dict[int, str]]]:
+    """Decode pictures in parallel and yield them batch by batch, in order.
+
+    A picture that cannot be read is named and left out; it ends nothing.
+
+    Args:
+        folder: to which the paths are relative.
+        paths: of the files.
+        image_size: (height, width) in pixels.
+        batch_size: files a batch.
+        workers: threads that decode; by default one a processor.
+        label: what the progress bar says.
+        verbose: whether it is shown.
+
+    Yields:
+        The positions in `paths` of the pictures that could be read, (k,); the pictures, uint8
+        (k, height, width, 3); and the reason for each of the others, by position.
+
+    Example:
+        >>> rows, pictures, errors = next(stream(".", ["no/such.png"], (8, 8)))
+        >>> pictures.shape, errors
+        ((0, 8, 8, 3), {0: 'no such file'})
+    """
+    folder = Path(folder)
+
+    def read(path):
+        try:
+            return decode_bytes(read_bytes(folder / path), image_size)
+        except UnreadableError as error:
+            return str(error)
+
+    starts = range(0, len(paths), batch_size)
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool, bar(verbose=verbose) as display:
+        task = display.add_task(label, total=len(paths))
+        waiting: deque[tuple[int, list[Future]]] = deque()
+        try:
+            for start in starts:
+                batch = paths[start : start + batch_size]
+                waiting.append((start, [pool.submit(read, path) for path in batch]))
+                if len(waiting) > AHEAD:
+                    yield _gather(*waiting.popleft(), image_size)
+                    display.advance(task, batch_size)
+            while waiting:
+                yield _gather(*waiting.popleft(), image_size)
+                display.advance(task, batch_size)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _gather(start: int, futures: list[Future], image_size: tuple[int, int]) -> tuple:
+    results = {start + offset: future.result() for offset, future in enumerate(futures)}
+    errors = {row: result for row, result in results.items() if isinstance(result, str)}
+    rows = np.array([row for row in results if row not in errors], dtype="int64")
+    pictures = np.empty((len(rows), *image_size, 3), dtype="uint8")
+    for place, row in enumerate(rows):
+        pictures[place] = results[row]
+    return rows, pictures, errors
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of arrays; the order of each epoch follows from (seed, epoch) alone.
+
+    Pass `shuffle=False` to `fit`: the order is this class's own.
+
+    Args:
+        inputs: (n, …); or with `views`, (views, n, …): each epoch reads another view of a row.
+        targets: (n,).
+        views: whether `inputs` has a leading axis of views.
+        sample_weights: (n,), or None.
+        batch_size: rows a batch; the last may be smaller.
+        shuffle: whether each epoch has an order of its own.
+        seed: of the order.
+        epoch: the epoch to begin at, so that an interrupted training goes on in the same order.
+        transform: what is done to a batch of inputs, given them and a (seed, epoch, row) for each.
+
+    Example:
+        >>> batches = Batches(np.arange(4.0), np.arange(4), batch_size=3)
+        >>> len(batches), batches[1]
+        (2, (array([3.], dtype=float32), array([3])))
+    """
+
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        *,
+        views: bool = False,
+        sample_weights: np.ndarray | None = None,
+        batch_size: int = 32,
+        shuffle: bool = False,
+        seed: int = 0,
+        epoch: int = 0,
+        transform: Callable[[np.ndarray, list], np.ndarray] | None = None,
+    ):
+        super().__init__()
+        self.inputs = inputs if views else inputs[None]
+        self.targets = targets
+        self.sample_weights = sample_weights
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = epoch
+        self.transform = transform
+
+    def __len__(self):
+        return -(-len(self.targets) // self.batch_size)
+
+    def __getitem__(self, index):
+        rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
+        x = self.inputs[(self.epoch + rows) % len(self.inputs), rows]
+        if self.transform is not None:
+            x = self.transform(x, [(self.seed, self.epoch, int(row)) for row in rows])
+        x = x if x.dtype == "uint8" else x.astype("float32")
+        weights = () if self.sample_weights is None else (self.sample_weights[rows],)
+        return (x, self.targets[rows], *weights)
+
+    def _order(self) -> np.ndarray:
+        if not self.shuffle:
+            return np.arange(len(self.targets))
+        return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.targets))
+
+    def on_epoch_end(self):
+        """Move on to the next epoch's order."""
+        self.epoch += 1

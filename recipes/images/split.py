@@ -1,0 +1,160 @@
+"""Train, validation and test: stratified, seeded, with what belongs together kept together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.utils.class_weight import compute_class_weight
+
+from recipes.images.folder import OK, SKIPPED
+
+PARTS = ("train", "validation", "test")
+
+
+def split(
+    frame: pd.DataFrame, *, validation: float = 0.15, test: float = 0.15, seed: int = 0
+) -> pd.DataFrame:
+    """Give each good picture its part.
+
+    Parts that the folder has ready-made are respected; what is missing of validation and test is
+    taken from train. Exact copies and pictures of one group go into one part. Copies that lie in
+    several classes contradict each other and are skipped; a copy that lies in several ready-made
+    parts is kept in the test part, or else in validation.
+
+    Args:
+        frame: what `recipes.scan` gave.
+        validation: share of the pictures of each class.
+        test: as `validation`.
+        seed: of the draw.
+
+    Returns:
+        The table with the column `part` filled: "train", "validation", "test", or "" where the
+        status is "skipped".
+
+    Raises:
+        ValueError: there is no readable picture, one class only, or classes have too few pictures
+            (or too few groups of them) for three parts; the text names them.
+
+    Example:
+        >>> frame = pd.DataFrame({"path": list("abcdefgh"), "part": "", "class": list("xyxyxyxy"),
+        ...     "group": "", "hash": list("abcdefgh"), "status": "ok", "reason": ""})
+        >>> split(frame)["part"].value_counts().to_dict()
+        {'train': 4, 'validation': 2, 'test': 2}
+    """
+    frame = frame.copy()
+    frame.loc[frame["status"] != OK, "part"] = ""
+    _skip_contradictions(frame)
+    good = frame[frame["status"] == OK]
+    if good.empty:
+        raise ValueError("folder: it holds no readable picture in a class folder.")
+    if good["class"].nunique() < 2:
+        raise ValueError(
+            f"folder: it holds one class only, {good['class'].iloc[0]!r}; at least two are needed, "
+            "each in a folder of its own."
+        )
+    ready = {part for part in PARTS if (good["part"] == part).any()}
+    shares = {
+        part: share
+        for part, share in (("validation", validation), ("test", test))
+        if part not in ready
+    }
+    if shares:
+        loose = good[good["part"].isin(["", "train"])]
+        frame.loc[loose.index, "part"] = _draw(loose, shares, seed)
+    _check_classes(frame[frame["status"] == OK], set(PARTS) if not ready else {"train", *shares})
+    return frame
+
+
+def class_weights(labels: Sequence[int], num_classes: int) -> np.ndarray:
+    """Weights by which every class counts alike: `n / (num_classes * count)`, (num_classes,).
+
+    Example:
+        >>> class_weights([0, 0, 0, 1], 2).round(3).tolist()
+        [0.667, 2.0]
+    """
+    classes = np.arange(num_classes)
+    return compute_class_weight("balanced", classes=classes, y=np.asarray(labels))
+
+
+def imbalance_ratio(labels: Sequence[int]) -> float:
+    """Pictures of the largest class to those of the smallest.
+
+    Example:
+        >>> imbalance_ratio([0, 0, 0, 1])
+        3.0
+    """
+    counts = np.unique(labels, return_counts=True)[1]
+    return float(counts.max() / counts.min())
+
+
+def _skip_contradictions(frame: pd.DataFrame) -> None:
+    """Skip copies in several classes, and all but one part's copies in several ready-made parts."""
+    good = frame[frame["status"] == OK]
+    for _, copies in good[good["hash"].duplicated(keep=False)].groupby("hash"):
+        classes = sorted(copies["class"].unique())
+        parts = set(copies["part"])
+        if len(classes) > 1:
+            reason, lost = f"the same picture is in the classes {', '.join(classes)}", copies.index
+        elif len(parts) > 1:
+            kept = max(parts, key=PARTS.index)
+            reason, lost = f"a copy is in the {kept} part", copies.index[copies["part"] != kept]
+        else:
+            continue
+        frame.loc[lost, ["status", "reason", "part"]] = [SKIPPED, reason, ""]
+
+
+def _draw(good: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray:
+    """The part of each picture: units in random order, each to the part that needs it most."""
+    parts = ["train", *shares]
+    codes, classes = pd.factorize(good["class"], sort=True)
+    totals = np.bincount(codes, minlength=len(classes))
+    wanted = np.array([np.maximum(np.rint(totals * share), 1) for share in shares.values()])
+    wanted = np.vstack([np.maximum(totals - wanted.sum(axis=0), 1), wanted]).astype("float64")
+    missing = wanted.copy()
+    units = _units(good)
+    members = pd.Series(np.arange(len(good))).groupby(units).indices
+    order = np.random.default_rng(seed).permutation(len(members))
+    chosen = np.empty(len(good), dtype=object)
+    for unit in sorted(order, key=lambda unit: -len(members[unit])):
+        rows = members[unit]
+        counts = np.bincount(codes[rows], minlength=len(classes))
+        need = (counts * missing / wanted).sum(axis=1)
+        best = int(need.argmax())
+        missing[best] -= counts
+        chosen[rows] = parts[best]
+    return chosen
+
+
+def _units(good: pd.DataFrame) -> np.ndarray:
+    """A number for each picture, the same for those that share a group or a content."""
+    nodes = np.arange(len(good))
+    hashes = pd.factorize(good["hash"])[0]
+    own = good["group"].where(good["group"] != "", "\0" + pd.Series(nodes.astype(str), good.index))
+    keys = [nodes, hashes, pd.factorize(own)[0]]
+    edges = [(nodes, len(good) + key) for key in keys[1:2]]
+    edges.append((nodes, len(good) + hashes.max() + 1 + keys[2]))
+    ends = np.concatenate([end for _, end in edges])
+    size = int(ends.max()) + 1
+    starts = np.concatenate([start for start, _ in edges])
+    graph = coo_array((np.ones(len(starts)), (starts, ends)), shape=(size, size))
+    labels = connected_components(graph, directed=False)[1][: len(good)]
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def _check_classes(good: pd.DataFrame, needed: set[str]) -> None:
+    """Refuse a split in which a class is missing from a part that training needs."""
+    counts = good.groupby(["class", "part"]).size().unstack(fill_value=0)
+    counts = counts.reindex(columns=list(PARTS), fill_value=0)
+    lacking = [
+        f"{name!r} ({row.sum()})"
+        for name, row in counts.iterrows()
+        if any(row[part] == 0 for part in needed)
+    ]
+    if lacking:
+        raise ValueError(
+            "folder: these classes have too few pictures, or too few groups of them, for "
+            f"{', '.join(part for part in PARTS if part in needed)}: {', '.join(lacking)}. "
+            "Give each at least 3, or leave them out."
+        )
