@@ -16,7 +16,7 @@ class CyclicMomentumSGD(keras.optimizers.SGD):
 
     Example:
         >>> optimizer = CyclicMomentumSGD(0.1, momentum=0.9)
-        >>> optimizer.momentum_variable.assign(0.8)
+        >>> _ = optimizer.momentum_variable.assign(0.8)
         >>> round(float(optimizer.momentum_variable), 3), optimizer.get_config()["momentum"]
         (0.8, 0.9)
     """

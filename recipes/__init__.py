@@ -7,10 +7,11 @@ Keras nor TensorFlow.
 from importlib import import_module
 
 _PLACES = {
-    "recipes.workflow": ("fit_folder", "predict"),
+    "recipes.workflow": ("fit_folder", "load_classifier", "predict"),
     "recipes.run": ("Run",),
     "recipes.images.folder": ("scan",),
     "recipes.images.split": ("split",),
+    "recipes.backbones.checkpoint": ("load_torch_checkpoint",),
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 

@@ -5,6 +5,7 @@ given is not passed on: its default is that of the function behind the command.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 where the input is not usable, 130 after Ctrl-C.
     """
     options = vars(_parser().parse_args(arguments))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no notes about missing accelerators
     command = options.pop("command")
     try:
         command(**options)

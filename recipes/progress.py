@@ -12,6 +12,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 console = Console(stderr=True)
@@ -37,8 +38,8 @@ def bar(unit: str = "pictures", verbose: bool = True) -> Progress:
         verbose: False shows nothing.
     """
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         _SpeedColumn(unit),
         TimeElapsedColumn(),

@@ -254,7 +254,7 @@ def predict(
         for row, reason in failed.items():
             errors[row] = reason
         if len(rows):
-            probabilities = np.asarray(classifier.predict_on_batch(pixels))
+            probabilities = transfer_model.forward(classifier, pixels, batch_size)
             best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
             labels[rows] = np.array(classes, dtype=object)[best]
             chances[rows] = np.take_along_axis(probabilities, best, axis=1)

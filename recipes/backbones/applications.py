@@ -64,7 +64,7 @@ def build(
         keras.utils.set_random_seed(seed)  # the applications' initializers take no seed
     options = {"include_top": False, "weights": None, "input_tensor": preprocessed}
     try:
-        model = function(**options)
+        model = keras.Model(pictures, function(**options).output, name=name)
     except ValueError as error:
         raise ValueError(f"image_size: {name} cannot be built for {size} pixels: {error}") from None
     if weights is not None:

@@ -79,9 +79,9 @@ def augment(
     mirror = -1 if rng.random() < 0.5 and augmentation.flip else 1
     right, down = rng.uniform(-augmentation.shift, augmentation.shift, 2) * (width, height)
     cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
-    # Output pixel (x, y) shows the input at matrix @ (x - centre) + centre + shift.
+    # The output at p shows the input at matrix @ (p - centre) + centre + shift.
     matrix = ((mirror * cosine, -mirror * sine), (sine, cosine))
-    x, y = (width - 1) / 2, (height - 1) / 2
+    x, y = width / 2, height / 2
     coefficients = []
     for (a, b), centre, shift in zip(matrix, (x, y), (right, down), strict=True):
         coefficients += [a, b, centre + shift - a * x - b * y]

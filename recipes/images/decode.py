@@ -72,12 +72,12 @@ def open_picture(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
             picture = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError:
         raise UnreadableError("not a picture, or of a format that is not read") from None
+    except Image.DecompressionBombError:
+        raise UnreadableError(f"it has more pixels than {max_pixels:,}") from None
     except Exception as error:  # a damaged header can raise anything
         raise UnreadableError(f"damaged: {error}") from None
     if picture.width * picture.height > max_pixels:
-        raise UnreadableError(
-            f"{picture.width} x {picture.height} pixels are more than {max_pixels:,}"
-        )
+        raise UnreadableError(f"it has more pixels than {max_pixels:,}")
     return picture
 
 

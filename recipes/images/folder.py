@@ -156,7 +156,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
         seen.add((status.st_dev, status.st_ino))
         for entry in entries:
             name = _shown(relative / entry.name)
-            is_folder = entry.is_dir()
+            is_folder = _is_folder(entry)
             if entry.name.startswith(".") or (is_folder and entry.name in SYSTEM_FOLDERS):
                 yield name, f"hidden or system {'folder' if is_folder else 'file'}"
             elif _shown(entry.name) != entry.name:
@@ -165,6 +165,13 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
                 (linked if entry.is_symlink() else folders).append(place / entry.name)
             else:
                 yield name, ""
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _shown(path: str | Path) -> str:
@@ -183,7 +190,7 @@ def _has_parts(folder: Path) -> bool:
     if "train" not in parts or None in parts:
         return False
     train = folder / names[parts.index("train")]
-    return any(entry.is_dir() for entry in os.scandir(train))
+    return any(place.is_dir() for place in train.iterdir())
 
 
 def _row(folder: Path, path: str, reason: str, parted: bool, max_pixels: int) -> dict:

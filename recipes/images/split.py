@@ -40,8 +40,8 @@ def split(
     Example:
         >>> frame = pd.DataFrame({"path": list("abcdefgh"), "part": "", "class": list("xyxyxyxy"),
         ...     "group": "", "hash": list("abcdefgh"), "status": "ok", "reason": ""})
-        >>> split(frame)["part"].value_counts().to_dict()
-        {'train': 4, 'validation': 2, 'test': 2}
+        >>> split(frame)["part"].value_counts().sort_index().to_dict()
+        {'test': 2, 'train': 4, 'validation': 2}
     """
     frame = frame.copy()
     frame.loc[frame["status"] != OK, "part"] = ""

@@ -18,6 +18,7 @@ import numpy as np
 from recipes.files import digest, read_json, write_json
 from recipes.images.augment import Augmentation, augment
 from recipes.progress import track
+from recipes.transfer.model import forward
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,6 @@ def features(
                         for picture, row in zip(pixels, rows, strict=True)
                     ]
                 )
-            array[view, rows] = frozen.predict_on_batch(pixels)
+            array[view, rows] = forward(frozen, pixels, batch_size)
 
     return cache.get(key, (views, len(part), *frozen.output.shape[1:]), "float32", fill)

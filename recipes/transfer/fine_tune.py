@@ -230,5 +230,5 @@ class _PhaseBar(keras.callbacks.Callback):
         self.display.advance(self.task)
 
     def on_epoch_end(self, epoch, logs=None):
-        text = f"{self.label}: validation accuracy {logs['val_accuracy']:.3f}"
+        text = f"{self.label}, accuracy {logs['val_accuracy']:.3f}"
         self.display.update(self.task, description=text)

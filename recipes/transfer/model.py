@@ -122,6 +122,25 @@ class TransferModel:
             variable.assign(array)
 
 
+def forward(model: keras.Model, batch: np.ndarray, batch_size: int):
+    """The model's outputs for a batch, as NumPy arrays.
+
+    A smaller batch is filled up to `batch_size` first, so that each model is compiled for one
+    shape.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
+        >>> forward(model, np.ones((1, 2)), batch_size=4).shape
+        (1, 2)
+    """
+    missing = batch_size - len(batch)
+    if missing > 0:
+        batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
+    outputs = model.predict_on_batch(batch)
+    count = batch_size - max(missing, 0)
+    return keras.tree.map_structure(lambda output: np.asarray(output)[:count], outputs)
+
+
 def build(
     backbone: str,
     num_classes: int,

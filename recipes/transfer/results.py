@@ -1,5 +1,6 @@
 """What a training leaves: one evaluation on the test part, and the files of the run folder."""
 
+import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -10,11 +11,10 @@ import pandas as pd
 from sklearn import metrics
 
 from recipes.files import write_arrays, write_json
-from recipes.images.pipeline import Batches
 from recipes.progress import track
 from recipes.run import FORMAT, WEIGHTS
 from recipes.transfer.features import Part
-from recipes.transfer.model import TransferModel
+from recipes.transfer.model import TransferModel, forward
 
 
 def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -60,8 +60,8 @@ def prediction_table(
 
     Example:
         >>> table = prediction_table(["a.png"], np.array([1]), np.array([[0.2, 0.8]]), ["x", "y"])
-        >>> table.loc[0, ["truth", "prediction", "probability"]].tolist()
-        ['y', 'y', 0.8]
+        >>> table.loc[0, ["truth", "prediction", "probability of y"]].astype(str).tolist()
+        ['y', 'y', '0.8']
     """
     names = np.array(classes, dtype=object)
     table = pd.DataFrame(
@@ -80,9 +80,12 @@ def probabilities_of(
     model: keras.Model, part: Part, batch_size: int, verbose: bool = True
 ) -> np.ndarray:
     """The model's probabilities for a part's pictures, (n, classes)."""
-    batches = Batches(part.pixels, part.labels, batch_size=batch_size)
-    indices = track(range(len(batches)), "Testing", len(batches), "batches", verbose)
-    return np.concatenate([model.predict_on_batch(batches[index][0]) for index in indices])
+    starts = range(0, len(part), batch_size)
+    chunks = [
+        forward(model, part.pixels[start : start + batch_size], batch_size)
+        for start in track(starts, "Testing", len(starts), "batches", verbose)
+    ]
+    return np.concatenate(chunks)
 
 
 def versions() -> dict[str, str]:
@@ -103,7 +106,11 @@ def _engine_version() -> str:
 
 def machine() -> dict[str, str | int]:
     """The machine that trained."""
-    return {"system": platform.platform(), "processor": platform.machine()}
+    return {
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "processors": os.cpu_count(),
+    }
 
 
 def write_run(

@@ -15,6 +15,7 @@ import pandas as pd
 
 from recipes.backbones.base import Backbone
 from recipes.progress import track
+from recipes.transfer.model import forward
 from recipes.transfer.strategies import STRATEGIES
 
 DISSIMILAR_FROM = 0.13
@@ -46,6 +47,7 @@ def gaussian_divergence(
     variance: np.ndarray,
     reference_mean: np.ndarray,
     reference_variance: np.ndarray,
+    epsilon: float = 0.0,
 ) -> np.ndarray:
     """Kullback-Leibler divergence of N(mean, variance) from N(reference), in nats, by channel.
 
@@ -53,17 +55,18 @@ def gaussian_divergence(
 
     Args:
         mean: (channels,), as are the others.
-        variance: not negative; a channel that never varies counts as very nearly constant.
+        variance: not negative.
         reference_mean: of the distribution to be compared with.
         reference_variance: as `variance`.
+        epsilon: is added to both variances, as batch normalization adds it: a channel that hardly
+            varies then weighs no more than it does in the network.
 
     Example:
         >>> one, zero = np.ones(1), np.zeros(1)
         >>> gaussian_divergence(one, one, zero, one).item()
         0.5
     """
-    floor = 1e-3 * np.maximum(reference_variance, 1e-6)
-    variance, reference = np.maximum(variance, floor), np.maximum(reference_variance, floor)
+    variance, reference = variance + epsilon, reference_variance + epsilon
     ratio = variance / reference
     return 0.5 * ((mean - reference_mean) ** 2 / reference + ratio - 1 - np.log(ratio))
 
@@ -106,15 +109,17 @@ def measure_divergence(
     batches = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
     sums = [0.0] * len(moments)
     for batch in track(batches, "Measuring similarity", len(batches), "batches", verbose):
-        for index, value in enumerate(model.predict_on_batch(pixels[batch])):
-            sums[index] = sums[index] + np.asarray(value, "float64").sum(axis=0)
+        for index, value in enumerate(forward(model, pixels[batch], batch_size)):
+            sums[index] = sums[index] + value.astype("float64").sum(axis=0)
     means = [total / len(rows) for total in sums]
     divergences = []
     for norm, mean, square in zip(norms, means[::2], means[1::2], strict=True):
         reference = [
             keras.ops.convert_to_numpy(v) for v in (norm.moving_mean, norm.moving_variance)
         ]
-        divergences.append(gaussian_divergence(mean, square - mean**2, *reference).mean())
+        variance = np.maximum(square - mean**2, 0)
+        channels = gaussian_divergence(mean, variance, *reference, norm.epsilon)
+        divergences.append(channels.mean())
     return pd.DataFrame({"layer": [norm.name for norm in norms], "divergence": divergences})
 
 

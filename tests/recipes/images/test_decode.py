@@ -1,0 +1,111 @@
+import contextlib
+import io
+import os
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from recipes.images.decode import UnreadableError, decode, decode_bytes, read_bytes
+from tests.recipes.images import pictures
+
+
+@pytest.mark.parametrize("name", pictures.GOOD)
+def test_every_good_kind_is_eight_bit_rgb(name):
+    array = decode_bytes(pictures.GOOD[name])
+    assert array.dtype == np.uint8
+    assert array.ndim == 3
+    assert array.shape[2] == 3
+    assert decode_bytes(pictures.GOOD[name], (8, 10)).shape == (8, 10, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in pictures.BAD if not name.startswith(".")])
+def test_every_bad_kind_is_refused_with_a_reason(name):
+    with pytest.raises(UnreadableError) as caught:
+        decode_bytes(pictures.BAD[name])
+    assert len(str(caught.value)) > 5
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp", "webp", "tiff"])
+def test_lossless_files_give_the_pixels_that_went_in(kind):
+    np.testing.assert_array_equal(decode_bytes(pictures.GOOD[f"plain.{kind}"]), pictures.PIXELS)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_rotation_is_undone_as_pillow_does_it(orientation):
+    content = pictures.rotated(orientation)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))))
+    np.testing.assert_array_equal(decode_bytes(content), expected)
+    upright = orientation < 5
+    assert decode_bytes(content).shape[:2] == ((24, 32) if upright else (32, 24))
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_sixteen_bits_are_scaled_and_not_cut(kind):
+    array = decode_bytes(pictures.GOOD[f"gray16.{kind}"])
+    expected = np.arange(24 * 32).reshape(24, 32) * 85 // 257
+    np.testing.assert_allclose(array[..., 0], expected, atol=1)
+
+
+@pytest.mark.parametrize("name", ["alpha.png", "alpha.webp"])
+def test_transparent_parts_are_white(name):
+    array = decode_bytes(pictures.GOOD[name]).astype(int)
+    alpha = np.tile(np.arange(0, 256, 8), (24, 1))[..., None] / 255
+    expected = pictures.PIXELS * alpha + 255 * (1 - alpha)
+    np.testing.assert_allclose(array, expected, atol=2)
+
+
+@pytest.mark.parametrize("name", ["animated.gif", "animated.webp"])
+def test_an_animation_gives_its_first_frame(name):
+    assert decode_bytes(pictures.GOOD[name])[0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_large_jpeg_resized_is_close_to_the_full_decoding():
+    x = np.linspace(0, 255, 900)
+    smooth = np.stack(
+        [np.tile(x, (700, 1)), np.tile(x[:700, None], (1, 900)), np.full((700, 900), 99)]
+    )
+    picture = Image.fromarray(smooth.transpose(1, 2, 0).astype("uint8"))
+    content = pictures.encoded(picture, "JPEG", quality=95)
+    full = picture.resize((96, 64), Image.Resampling.BICUBIC)
+    np.testing.assert_allclose(
+        decode_bytes(content, (64, 96)).astype(int), np.asarray(full), atol=4
+    )
+
+
+def test_a_bomb_is_refused_before_it_is_decoded():
+    started = time.perf_counter()
+    with pytest.raises(UnreadableError, match="more pixels than 100,000,000"):
+        decode_bytes(pictures.bomb())
+    assert time.perf_counter() - started < 5
+
+
+def test_a_pipe_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UnreadableError, match="not a regular file"):
+        read_bytes(tmp_path / "pipe.png")
+
+
+def test_the_error_names_the_file(tmp_path):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(pictures.BAD["truncated.jpg"])
+    with pytest.raises(UnreadableError, match=r"broken\.jpg: damaged"):
+        decode(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    name=st.sampled_from(sorted(pictures.GOOD)),
+    places=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=20),
+    end=st.integers(0, 10_000),
+)
+def test_damage_gives_a_picture_or_a_reason(name, places, end):
+    content = bytearray(pictures.GOOD[name])
+    for place, value in places:
+        content[place % len(content)] = value
+    with contextlib.suppress(UnreadableError):
+        array = decode_bytes(bytes(content[: max(end, 1)]), (8, 8), max_pixels=10**6)
+        assert array.shape == (8, 8, 3)
