@@ -1,0 +1,252 @@
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from recipes.images import augment
+from recipes.images.pipeline import Batches
+from recipes.run import WorkFolder
+from recipes.transfer import model as transfer_model
+from recipes.transfer import strategies
+from recipes.transfer.features import ArrayCache, Part, features
+from recipes.transfer.fine_tune import audit, fine_tune, train_phase
+from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
+from recipes.transfer.strategies import FineTuneStrategy, Phase
+from tests.recipes.transfer.tiny import SIDE, build_tiny
+
+NORM = keras.layers.BatchNormalization
+
+
+def part_of(name: str, start: int, count: int) -> Part:
+    """Scikit-learn's digits 0 to 2, `count` of each, as pictures."""
+    digits = load_digits(n_class=3)
+    rows = np.concatenate(
+        [np.flatnonzero(digits.target == k)[start : start + count] for k in range(3)]
+    )
+    pictures = [
+        np.asarray(
+            Image.fromarray((digits.images[row] * 15.9).astype("uint8"))
+            .convert("RGB")
+            .resize((SIDE, SIDE))
+        )
+        for row in rows
+    ]
+    return Part(np.stack(pictures), digits.target[rows].astype("int64"), name)
+
+
+DATA = {"train": part_of("train", 0, 32), "validation": part_of("validation", 32, 8)}
+
+
+def build(weights="pretrained", dropout=0.2):
+    return transfer_model.build(
+        "efficientnet_lite0", 3, weights=weights, image_size=SIDE, dropout=dropout, seed=1
+    )
+
+
+def train(strategy, transfer, tmp_path, work=None, **options):
+    cache = ArrayCache(tmp_path / "cache")
+    return fine_tune(transfer, strategy, DATA, cache, work=work, seed=3, verbose=False, **options)
+
+
+def values_of(model):
+    return {v.path: np.array(keras.ops.convert_to_numpy(v)) for v in model.weights}
+
+
+# Strategy: layers that may move, by the index of their stage (9 is the classifier); with norms?
+EXPECTED = {
+    "small_similar": (9, False),
+    "small_dissimilar": (4, False),
+    "large_similar": (0, False),
+    "large_dissimilar": (0, True),
+}
+
+
+def test_the_table_covers_every_strategy():
+    assert set(EXPECTED) == set(strategies.STRATEGIES)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_right_variables_move_and_the_others_are_bit_identical(name, tmp_path):
+    first, norms = EXPECTED[name]
+    strategy = strategies.get(name).with_epochs(3)
+    transfer = build(weights=None if strategy.weights == "initial" else "pretrained")
+    assert transfer.num_stages == 9
+    before = values_of(transfer.model)
+    history, audits = train(strategy, transfer, tmp_path)
+    after = values_of(transfer.model)
+    stage_of = transfer.stage_of()
+    moved = {path for path in before if (before[path] != after[path]).any()}
+    may_move = {
+        variable.path
+        for layer in transfer.model.layers
+        for variable in layer.weights
+        if stage_of[layer.name] >= first and (norms or not isinstance(layer, NORM))
+    }
+    assert moved == may_move
+    assert [entry["moved"] for entry in audits][-1] == len(may_move)
+    assert history.groupby("phase", sort=False)["loss"].last().iloc[-1] < history["loss"].iloc[0]
+    assert np.isfinite(history["val_loss"]).all()
+
+
+def test_training_on_cached_features_is_training_through_the_model(tmp_path):
+    phase = Phase("later stages", 0.5, epochs=3, learning_rate=3e-3, stage_factor=0.7)
+    predictions = []
+    for through_everything in (False, True):
+        transfer = build_tiny(dropout=0.0)
+        first = transfer.set_trainable(phase)
+        assert first == 1
+        begin = 0 if through_everything else first
+        cache = ArrayCache(tmp_path)
+
+        def inputs(part, begin=begin, transfer=transfer, cache=cache):
+            if begin == 0:
+                return part.pixels[None]
+            return features(transfer.frozen_part(begin), part, cache, verbose=False)
+
+        train_batches, held_out = (
+            Batches(inputs(DATA[name]), DATA[name].labels, views=True, shuffle=shuffle, seed=3)
+            for name, shuffle in (("train", True), ("validation", False))
+        )
+        train_phase(transfer, phase, begin, train_batches, held_out, State(), verbose=False)
+        predictions.append(transfer.model.predict_on_batch(DATA["validation"].pixels))
+    start = build_tiny(dropout=0.0).model.predict_on_batch(DATA["validation"].pixels)
+    assert np.abs(predictions[0] - start).max() > 0.1
+    np.testing.assert_allclose(predictions[0], predictions[1], atol=1e-4)
+
+
+class _Interrupted(BaseException):
+    pass
+
+
+def interrupt_after(monkeypatch, epochs):
+    """Let training be cut off when so many epochs have been saved."""
+    original, count = StateKeeper.on_epoch_end, [0]
+
+    def on_epoch_end(self, epoch, logs=None):
+        original(self, epoch, logs)
+        count[0] += 1
+        if count[0] == epochs:
+            raise _Interrupted
+
+    monkeypatch.setattr(StateKeeper, "on_epoch_end", on_epoch_end)
+
+
+TWO_PHASES = FineTuneStrategy(
+    "two",
+    "pretrained",
+    (Phase("classifier", 1.0, 2, 1e-3), Phase("top", 0.9, 2, 3e-4)),
+    "the classifier, then the last stage with it",
+)
+FROM_PIXELS = FineTuneStrategy(
+    "pixels", "initial", (Phase("everything", 0.0, 2, 1e-3, update_batch_norm=True),), "everything"
+)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "epochs"), [(TWO_PHASES, 1), (TWO_PHASES, 2), (TWO_PHASES, 3), (FROM_PIXELS, 1)]
+)
+def test_an_interrupted_training_ends_with_the_same_weights(
+    strategy, epochs, tmp_path, monkeypatch
+):
+    options = {"augmentation": augment.get("light"), "views": 2}
+    whole = build_tiny()
+    expected, _ = train(strategy, whole, tmp_path / "a", **options)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, epochs)
+        with (
+            WorkFolder.open(tmp_path / "run", {}) as work,
+            pytest.raises(_Interrupted),
+        ):
+            train(strategy, build_tiny(), tmp_path / "b", work, **options)
+    resumed = build_tiny()
+    with WorkFolder.open(tmp_path / "run", {}) as work:
+        history, audits = train(strategy, resumed, tmp_path / "c", work, **options)
+    assert len(audits) == len(strategy.phases)
+    columns = ["phase", "epoch", "loss", "val_loss", "learning_rate"]
+    assert history[columns].equals(expected[columns])
+    found = values_of(resumed.model)
+    for path, value in values_of(whole.model).items():
+        np.testing.assert_array_equal(value, found[path], err_msg=path)
+
+
+def test_the_best_weights_are_those_that_stay(tmp_path):
+    strategy = FineTuneStrategy("wild", "pretrained", (Phase("head", 1.0, 8, 0.5, patience=8),), "")
+    transfer = build_tiny(dropout=0.0)
+    history, _ = train(strategy, transfer, tmp_path)
+    transfer.model.compile(loss="sparse_categorical_crossentropy")
+    part = DATA["validation"]
+    loss = transfer.model.evaluate(part.pixels, part.labels, verbose=0)
+    assert loss == pytest.approx(history["val_loss"].min(), abs=1e-5)
+
+
+def test_training_ends_early_without_improvement(tmp_path):
+    strategy = FineTuneStrategy(
+        "wild", "pretrained", (Phase("head", 1.0, 40, 0.3, patience=2),), ""
+    )
+    history, _ = train(strategy, build_tiny(), tmp_path)
+    best = int(history["val_loss"].idxmin())
+    assert len(history) == min(best + 3, 40) < 40
+
+
+def test_a_diverging_loss_ends_training_and_says_so(tmp_path):
+    transfer = build()
+    transfer.model.get_layer("predictions").kernel.assign(np.full((1280, 3), np.nan))
+    with pytest.raises(TrainingDivergedError, match="Try a smaller learning rate"):
+        train(strategies.get("small_similar"), transfer, tmp_path)
+
+
+def test_the_audit_refuses_a_frozen_variable_that_moved():
+    transfer = build()
+    phase = strategies.get("small_similar").phases[0]
+    transfer.set_trainable(phase)
+    before = fingerprints(transfer.model.variables)
+    kernel = transfer.model.get_layer("stem_conv").kernel
+    kernel.assign(kernel + 1)
+    with pytest.raises(RuntimeError, match=r"1 frozen variables moved: .*stem_conv"):
+        audit(phase, transfer.model, before, fingerprints(transfer.model.variables))
+
+
+def test_class_weights_weigh_the_loss(tmp_path):
+    losses = []
+    for weights in (None, np.array([2.0, 2.0, 2.0])):
+        phase = Phase("head", 1.0, 1, 1e-9)
+        strategy = FineTuneStrategy("still", "pretrained", (phase,), "")
+        history, _ = train(strategy, build_tiny(dropout=0.0), tmp_path, class_weights=weights)
+        losses.append(history["loss"].iloc[0])
+    assert losses[1] == pytest.approx(2 * losses[0], rel=1e-3)
+
+
+def test_features_are_cached_on_disk_above_the_limit_and_found_again(tmp_path):
+    transfer = build()
+    frozen = transfer.frozen_part(9)
+    memory = features(frozen, DATA["train"], ArrayCache(tmp_path / "a"), verbose=False)
+    disk = features(frozen, DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
+    assert isinstance(disk, np.memmap)
+    assert disk.dtype == np.float16
+    np.testing.assert_allclose(disk, memory, atol=5e-3, rtol=2e-3)
+    files = sorted((tmp_path / "b").iterdir())
+    stamps = [file.stat().st_mtime_ns for file in files]
+    features(frozen, DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
+    assert [file.stat().st_mtime_ns for file in files] == stamps
+    kernel = transfer.model.get_layer("top_conv").kernel
+    kernel.assign(kernel * 2)
+    features(transfer.frozen_part(9), DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
+    assert len(list((tmp_path / "b").iterdir())) == 2 * len(files)
+
+
+def test_further_views_are_augmented(tmp_path):
+    frozen = build().frozen_part(9)
+    views = features(
+        frozen,
+        DATA["validation"],
+        ArrayCache(tmp_path),
+        views=3,
+        augmentation=augment.get("strong"),
+        verbose=False,
+    )
+    assert views.shape == (3, 24, 1280)
+    plain = frozen.predict_on_batch(DATA["validation"].pixels)
+    np.testing.assert_allclose(views[0], plain, atol=1e-4)
+    assert np.abs(views[1] - views[0]).mean() > 0.01
+    assert np.abs(views[2] - views[1]).mean() > 0.01

@@ -1,0 +1,26 @@
+"""A transfer model that is quick to compile."""
+
+import keras
+from keras import layers
+
+from recipes.backbones.base import Backbone, Stage
+from recipes.classifiers import classification_head
+from recipes.transfer.model import TransferModel
+
+SIDE = 32
+
+
+def build_tiny(dropout=0.2):
+    """Three stages of convolution, norm and ReLU: quick to compile."""
+    keras.utils.set_random_seed(7)
+    x = pictures = keras.Input((SIDE, SIDE, 3))
+    stages = []
+    for index, filters in enumerate((4, 8, 16)):
+        ends = [f"{kind}{index}" for kind in ("conv", "norm", "relu")]
+        x = layers.Conv2D(filters, 3, 2, use_bias=False, name=ends[0])(x)
+        x = layers.BatchNormalization(name=ends[1])(x)
+        x = layers.ReLU(name=ends[2])(x)
+        stages.append(Stage(f"stage{index}", ends[2], tuple(ends)))
+    base = Backbone("tiny", keras.Model(pictures, x), tuple(stages), "none", "initial", "", "")
+    outputs = classification_head(x, 3, dropout=dropout, seed=1)
+    return TransferModel(keras.Model(pictures, outputs), base)
