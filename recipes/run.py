@@ -166,9 +166,9 @@ class WorkFolder:
             on_failure.callback(work.close)
             work._lock()
             note = work.folder / "settings.json"
-            if note.exists():
+            if note.exists() and work._has_state():
                 _check_same(work, read_json(note), settings, overwrite)
-            if not note.exists():
+            if not (note.exists() and work._has_state()):
                 write_json(note, settings)
             on_failure.pop_all()
         return work
@@ -177,12 +177,17 @@ class WorkFolder:
         return self
 
     def __exit__(self, *exception) -> None:
+        if self.folder.exists() and not self._has_state() and not (self.folder / "cache").exists():
+            shutil.rmtree(self.folder)  # nothing was reached that is worth keeping
         self.close()
 
     @property
     def folder(self) -> Path:
         """Where the unfinished run lies."""
         return self.output.with_name(self.output.name + ".partial")
+
+    def _has_state(self) -> bool:
+        return any((self.folder / name).exists() for name in (_STATE, _PREVIOUS))
 
     def save_state(self, arrays: Mapping[str, np.ndarray], info: Mapping) -> None:
         """Keep a state to go on from; the one before it is kept beside it."""
