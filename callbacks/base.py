@@ -272,9 +272,9 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
                 "no callback can set its rate. Make it with a number, or drop this callback."
             ) from None
         if self.learning_rate is None and self._taken is None:
-            if int(optimizer.iterations) > 0:
+            if _steps_taken(optimizer) > 0:
                 raise ValueError(
-                    f"{type(self).__name__}: the optimizer has taken {int(optimizer.iterations)} "
+                    f"{type(self).__name__}: the optimizer has taken {_steps_taken(optimizer)} "
                     "steps, so its rate may not be the one to start from; give learning_rate."
                 )
             self.take_base(rate)
@@ -291,7 +291,7 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
                     f"callback changed it to {found:g}. One callback can lead the rate: put a "
                     "scheme into callbacks.ReduceLROnPlateau(scheduler=…), or multiply schemes."
                 )
-        self._first = int(self.model.optimizer.iterations)
+        self._first = _steps_taken(self.model.optimizer)
         if self.per == "epoch":
             self._apply(epoch)
 
@@ -349,6 +349,13 @@ class TableSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         """The table."""
         return {"rates": self.rates}
+
+
+def _steps_taken(optimizer) -> int:
+    """The optimizer's count of batches, which `iterations` divides where gradients accumulate."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    counts = [v for v in inner.variables if v.name == "iteration"]
+    return int(counts[0] if counts else inner.iterations)
 
 
 def _momentum_variable(optimizer, scheme_name: str):

@@ -127,10 +127,10 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Note the loss; end where there is nothing more to learn."""
-        loss = float(logs["loss"])
-        self._losses.append(loss)
-        least = self.to_frame()["smoothed_loss"].min() if math.isfinite(loss) else 0.0
-        exploded = not math.isfinite(loss) or loss > self.stop_factor * least
+        self._losses.append(float(logs["loss"]))
+        smoothed = self.to_frame()["smoothed_loss"]
+        last, least = smoothed.iloc[-1], smoothed.min()
+        exploded = not math.isfinite(last) or last > self.stop_factor * least > 0
         if exploded or len(self._losses) >= self.num_steps:
             self.model.stop_training = True
 

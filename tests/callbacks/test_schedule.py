@@ -1,0 +1,163 @@
+"""The table inside compiled graphs, at every boundary, and Keras' own schedules beside it."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import callbacks
+from callbacks.base import TableSchedule
+
+BOUNDARIES = 50
+PERIODS = range(1, 201)
+OURS = {
+    "staircase": lambda D: callbacks.ExponentialDecay(1.0, D, 0.97, staircase=True),
+    "cycle": lambda D: callbacks.PolynomialDecay(1.0, D, 0.1, cycle=True),
+    "restarts": lambda D: callbacks.CosineDecayRestarts(1.0, D, t_mul=1.0, m_mul=0.97),
+    "steps": lambda D: callbacks.StepLR(D, gamma=0.97, learning_rate=1.0, per="step"),
+}
+schedules = keras.optimizers.schedules
+KERAS = {
+    "staircase": lambda D: schedules.ExponentialDecay(1.0, D, 0.97, staircase=True),
+    "cycle": lambda D: schedules.PolynomialDecay(1.0, D, 0.1, cycle=True),
+    "restarts": lambda D: schedules.CosineDecayRestarts(1.0, D, t_mul=1.0, m_mul=0.97),
+}
+
+
+def steps_of(period):
+    """The first fifty boundaries, the step before each and the step after."""
+    edges = np.arange(BOUNDARIES + 1) * period
+    return np.unique(np.concatenate([edges, edges[1:] - 1, edges + 1])).astype("int32")
+
+
+def exact(kind, period):
+    """The mathematics with whole numbers: no division that could round."""
+    steps = steps_of(period).astype(int)
+    if kind in ("staircase", "steps"):
+        return np.array([0.97 ** (t // period) for t in steps])
+    if kind == "cycle":
+        return np.array([0.1 + 0.9 * (1 - t / (period * max(1, -(-t // period)))) for t in steps])
+    cosine = [(1 + np.cos(np.pi * (t % period) / period)) / 2 for t in steps]
+    return np.array([0.97 ** (t // period) * c for t, c in zip(steps, cosine, strict=True)])
+
+
+def wrong(rates, kind, period):
+    return np.abs(np.asarray(rates) - exact(kind, period)) > 1e-6
+
+
+def compiled(schedule, **options):
+    import tensorflow as tf
+
+    return tf.function(lambda steps: tf.map_fn(schedule, steps, tf.float32), **options)
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("kind", OURS)
+def test_the_table_is_right_at_every_boundary(kind):
+    import tensorflow as tf
+
+    for period in PERIODS:
+        steps = steps_of(period)
+        schedule = OURS[kind](period).as_schedule(int(steps[-1]) + 1)
+        eager = schedule(tf.constant(steps))  # the same gather, of all steps at once
+        assert not wrong(eager, kind, period).any(), period
+        if period % 20 == 1:
+            for jit in (False, True):
+                rates = compiled(schedule, jit_compile=jit)(tf.constant(steps))
+                assert not wrong(rates, kind, period).any(), (period, jit)
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("kind", KERAS)
+def test_keras_own_schedules_miss_some(kind):
+    import tensorflow as tf
+
+    missed = 0
+    for period in (41, 7, 49, 55, 61, 97, 98, 103, 107, 110):
+        steps = steps_of(period)
+        rates = compiled(KERAS[kind](period))(tf.constant(steps))
+        missed += wrong(rates, kind, period).sum()
+    assert missed > 0
+
+
+def test_the_table_is_right_on_jax():
+    pytest.importorskip("jax")
+    code = """
+import numpy as np, jax
+from tests.callbacks.test_schedule import OURS, PERIODS, steps_of, wrong
+for kind in OURS:
+    for period in list(PERIODS)[::7]:
+        steps = steps_of(period)
+        schedule = OURS[kind](period).as_schedule(int(steps[-1]) + 1)
+        for function in (schedule, jax.jit(schedule)):
+            assert not wrong(function(steps), kind, period).any(), (kind, period)
+"""
+    run_with_backend("jax", code)
+
+
+def run_with_backend(backend, code):
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("period", [7, 41, 61])
+def test_fit_with_the_table_uses_the_right_rate_at_each_step(period):
+    """Plain SGD on a constant gradient: each step moves the weight by the rate itself."""
+    scheme = callbacks.ExponentialDecay(0.5, period, 0.5, staircase=True)
+    steps = 3 * period + 2
+    weights = follow_weight(scheme.as_schedule(steps), steps)
+    moves = -np.diff(weights)
+    expected = [scheme.value(step) for step in range(steps)]
+    np.testing.assert_allclose(moves, expected, rtol=1e-3)
+
+
+def follow_weight(rate, steps, steps_per_execution=1):
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")]
+    )
+    model.compile(
+        keras.optimizers.SGD(rate),
+        loss=lambda y, prediction: keras.ops.mean(prediction, axis=-1),
+        steps_per_execution=steps_per_execution,
+    )
+    x, seen = np.ones((steps, 1), "float32"), []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(float(model.trainable_variables[0][0, 0]))
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(float(model.trainable_variables[0][0, 0]))
+
+    model.fit(x, x, batch_size=1, shuffle=False, verbose=0, callbacks=[Watch()])
+    return np.array(seen)
+
+
+def test_epochs_become_steps():
+    schedule = callbacks.StepLR(2, gamma=0.5, learning_rate=1.0).as_schedule(9, steps_per_epoch=2)
+    assert schedule.rates == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25]
+    with pytest.raises(ValueError, match=r"steps_per_epoch: StepLR counts epochs"):
+        callbacks.StepLR(2).as_schedule(9)
+
+
+def test_the_table_survives_saving(tmp_path):
+    schedule = callbacks.CosineDecay(0.1, 10).as_schedule(12)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    assert copy.rates == schedule.rates
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(schedule), "mse")
+    model.train_on_batch(np.ones((2, 1)), np.ones((2, 1)))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.optimizer.get_config()["learning_rate"]["config"]["rates"] == schedule.rates
+    with pytest.raises(ValueError, match="rates: the table is empty"):
+        TableSchedule([])
