@@ -243,14 +243,18 @@ def get(identifier="batch", channels: int | None = None, **options) -> layers.La
     return NORMS[name].make(channels, **options)
 
 
-def shifts(layer: layers.Layer | None) -> bool:
-    """Whether a bias right before this layer has no effect.
+def shifts(identifier) -> bool:
+    """Whether a bias right before this normalization has no effect.
+
+    Args:
+        identifier: as `get` takes it.
 
     Example:
-        >>> shifts(get("batch")), shifts(get("rms")), shifts(None)
+        >>> shifts("batch"), shifts("rms"), shifts(layers.BatchNormalization(center=False))
         (True, False, False)
     """
-    return bool(getattr(layer, "center", False))
+    name = canonical_name(identifier)
+    return NORMS[name].shifts if name else bool(getattr(identifier, "center", False))
 
 
 def normalization_table() -> pd.DataFrame:
