@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow lint notebooks bench clean
 
 .venv/.installed: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -23,6 +23,13 @@ lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+notebooks: .venv/.installed  ## run the notebooks and keep their outputs
+	$(BIN)/python -m pip install --quiet --editable ".[notebooks]"
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+bench: .venv/.installed  ## what a learning-rate callback costs
+	$(BIN)/python benchmarks/callback_overhead.py
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -9,6 +9,9 @@ import pandas as pd
 from callbacks.base import RULES
 
 
+WARM_UP = 10  # steps after which the running mean holds enough losses to have a slope
+
+
 class LearningRateFinder(keras.callbacks.Callback):
     """Raise the rate geometrically while training, then put the model back as it was.
 
@@ -87,9 +90,11 @@ class LearningRateFinder(keras.callbacks.Callback):
         """
         table = self.to_frame()
         table = table[np.isfinite(table["smoothed_loss"])]
-        if len(table) < 5:
-            raise ValueError("The range test has fewer than five steps; run fit with it first.")
-        table = table.loc[: table["smoothed_loss"].idxmin()]
+        if len(table) < 2 * WARM_UP:
+            raise ValueError(
+                f"The range test has fewer than {2 * WARM_UP} steps; run fit with it first."
+            )
+        table = table.loc[WARM_UP : table["smoothed_loss"].idxmin()]
         if len(table) < 3:
             raise ValueError("The loss never fell; begin with a smaller min_learning_rate.")
         slopes = np.gradient(table["smoothed_loss"], np.log(table["learning_rate"]))

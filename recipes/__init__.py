@@ -9,17 +9,33 @@ from importlib import import_module
 _PLACES = {
     "recipes.workflow": ("fit_folder", "load_classifier", "predict"),
     "recipes.run": ("Run",),
+    "recipes.classifiers": (
+        "classification_head",
+        "cnn",
+        "compile_classifier",
+        "mlp",
+        "mobilenet",
+        "resnet",
+    ),
+    "recipes.ingredients.activations": ("activation_table", "plot_activation"),
+    "recipes.ingredients.initializers": ("initializer_table",),
+    "recipes.ingredients.normalization": ("normalization_table",),
     "recipes.images.folder": ("scan",),
     "recipes.images.split": ("split",),
     "recipes.backbones.checkpoint": ("load_torch_checkpoint",),
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 
+# Each has a `get`: `recipes.scaling.get("standard", data=table)`.
+_MODULES = ("activations", "initializers", "normalization", "regularizers", "scaling")
+
 __version__ = "0.1.0"
-__all__ = sorted(_MODULE_OF)
+__all__ = sorted([*_MODULE_OF, *_MODULES])
 
 
 def __getattr__(name):
+    if name in _MODULES:
+        return import_module(f"recipes.ingredients.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'recipes' has no attribute {name!r}; it has {__all__}")
     return getattr(import_module(_MODULE_OF[name]), name)

@@ -109,7 +109,20 @@ def _add_fit_options(fit: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace a finished run")
 
 
+def _import_keras() -> None:
+    """Import Keras without its backend's notes on the machine, which no setting silences."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _fit(**options) -> None:
+    _import_keras()
     from recipes.workflow import fit_folder
 
     _show(fit_folder(**options))
@@ -124,6 +137,7 @@ def _show(run) -> None:
 
 
 def _predict(csv: str | None = None, **options) -> None:
+    _import_keras()
     from recipes.workflow import predict
 
     _print_table(predict(**options), csv)
@@ -139,12 +153,14 @@ def _scan(folder: str, groups: str | None = None, csv: str | None = None) -> Non
 
 
 def _demo(**options) -> None:
+    _import_keras()
     from recipes.demo import fit_demo
 
     _show(fit_demo(**options))
 
 
 def _backbones() -> None:
+    _import_keras()
     from recipes import backbones
 
     print("\n".join(backbones.names()))

@@ -68,11 +68,11 @@ def stream(
                 batch = paths[start : start + batch_size]
                 waiting.append((start, [pool.submit(read, path) for path in batch]))
                 if len(waiting) > AHEAD:
-                    yield _gather(*waiting.popleft(), image_size)
-                    display.advance(task, batch_size)
+                    yield _gather(*waiting[0], image_size)
+                    display.advance(task, len(waiting.popleft()[1]))
             while waiting:
-                yield _gather(*waiting.popleft(), image_size)
-                display.advance(task, batch_size)
+                yield _gather(*waiting[0], image_size)
+                display.advance(task, len(waiting.popleft()[1]))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

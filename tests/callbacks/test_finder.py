@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from sklearn.datasets import load_digits
 
 import callbacks
 
@@ -62,6 +63,18 @@ def test_the_suggestion_trains_well(found):
     assert history[-1] < slow.fit(X, Y, batch_size=16, epochs=5, verbose=0).history["loss"][-1]
     axes = Figure().subplots()
     assert found[2].plot(ax=axes) is axes
+
+
+def test_noise_in_the_first_steps_is_not_taken_for_a_descent():
+    x, y = load_digits(return_X_y=True)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((64,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(10, "softmax")]
+    )
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    finder = callbacks.LearningRateFinder(1e-4, 30.0, num_steps=150)
+    model.fit(x / 16, y, batch_size=32, epochs=50, verbose=0, callbacks=[finder])
+    assert 0.02 < finder.suggestion < 2.0
 
 
 def test_losses_are_those_of_single_batches():
