@@ -8,7 +8,6 @@ import pandas as pd
 
 from callbacks.base import RULES
 
-
 WARM_UP = 10  # steps after which the running mean holds enough losses to have a slope
 
 

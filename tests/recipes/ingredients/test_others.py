@@ -119,7 +119,7 @@ def test_penalties_round_trip(name):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: regularizers.get("l3"), "Did you mean 'l"),
+        (lambda: regularizers.get("l1l2"), "Did you mean .l1_l2"),
         (lambda: regularizers.get("l2", l2=-0.1), "l2: -0.1"),
         (lambda: regularizers.Lp(0.5), "p: 0.5"),
         (lambda: regularizers.Lp(2, -1), "strength: -1"),

@@ -1,0 +1,1 @@
+"""Questions of a textbook, answered by measurement."""
