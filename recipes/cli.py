@@ -87,7 +87,7 @@ def _add_fit_options(fit: argparse.ArgumentParser) -> None:
         "or full (auto)",
     )
     add("--backbone", help="see `recipes backbones` (efficientnet_lite0)")
-    add("--weights", metavar="FILE", help="a local weights file for the backbone (pretrained)")
+    add("--weights", help="pretrained, or a local weights file (what the strategy says)")
     add("--image-size", type=int, metavar="PIXELS", help="side of the pictures (the backbone's)")
     add("--epochs", type=int, help="at the most so many in each phase (the strategy's)")
     add("--batch-size", type=int, help="pictures a step (32)")

@@ -36,7 +36,7 @@ def fit_folder(
     output: str | Path,
     strategy: str = "auto",
     backbone: str = "efficientnet_lite0",
-    weights: str = "pretrained",
+    weights: str | None = None,
     image_size: int | None = None,
     epochs: int | None = None,
     batch_size: int = 32,
@@ -65,7 +65,9 @@ def fit_folder(
         strategy: "auto", one of the four strategies (`small_similar`, `small_dissimilar`,
             `large_similar`, `large_dissimilar`) or of the ways `head_only` and `full`.
         backbone: a name from `recipes.backbones.names()`.
-        weights: "pretrained", or the path of a local weights file for the backbone.
+        weights: from where to start: "pretrained", or the path of a local weights file for the
+            backbone. By default what the strategy says: pretrained, or the backbone's own
+            initialization for `large_dissimilar`.
         image_size: side in pixels to which pictures are resized; the backbone's own by default.
         epochs: at the most so many in each phase; the strategy's own by default.
         batch_size: pictures a step.
@@ -184,12 +186,12 @@ def _settings(config: dict, frame: pd.DataFrame) -> dict:
 
 
 def _build(config: dict, classes: list[str], plan: FineTuneStrategy | None) -> TransferModel:
-    """The model that training starts from: the backbone's own start where the plan says so."""
-    own_start = plan is not None and plan.weights == "initial"
+    """The model that training starts from, with the weights that were named or the plan's own."""
+    own = None if plan is not None and plan.weights == "initial" else "pretrained"
     return transfer_model.build(
         config["backbone"],
         len(classes),
-        weights=None if own_start else config["weights"],
+        weights=config["weights"] or own,
         image_size=config["image_size"],
         dropout=config["dropout"],
         seed=config["seed"],
@@ -279,6 +281,9 @@ def load_classifier(model: str | Path) -> tuple[keras.Model, list[str]]:
     Raises:
         FileNotFoundError: no such run folder.
         ValueError: the run is incomplete, damaged or not what its configuration says.
+
+    Example:
+        >>> model, classes = load_classifier("runs/photos")  # doctest: +SKIP
     """
     if not Path(model).exists() and str(model) in backbones.names():
         return backbones.imagenet_classifier(str(model))

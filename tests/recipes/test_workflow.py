@@ -16,9 +16,11 @@ from safetensors.numpy import load_file, save_file
 from sklearn import metrics
 
 import recipes
+from recipes import backbones
 from recipes.cli import main
 from recipes.run import Run
-from recipes.workflow import load_classifier
+from recipes.transfer.strategies import STRATEGIES
+from recipes.workflow import _build, load_classifier
 from tests.recipes.images import pictures
 
 ODD = {
@@ -154,6 +156,17 @@ def test_auto_prints_what_it_measured(photos, tmp_path):
     assert run.decision.strategy in ("small_similar", "small_dissimilar")
     assert f"{run.decision.measurements['divergence']:.3f} nats" in run.decision.reason
     assert run.decision.reason.split(":")[0] in (run.folder / "report.html").read_text()
+
+
+def test_a_strategy_starts_from_its_own_weights_unless_others_are_named():
+    pretrained = backbones.get("efficientnet_lite0").model.get_layer("top_conv").kernel.numpy()
+    config = {"backbone": "efficientnet_lite0", "image_size": 32, "dropout": 0.0, "seed": 0}
+    for name, strategy in STRATEGIES.items():
+        for weights in (None, "pretrained"):
+            transfer = _build({**config, "weights": weights}, ["a", "b"], strategy)
+            kernel = transfer.model.get_layer("top_conv").kernel.numpy()
+            own_start = name == "large_dissimilar" and weights is None
+            assert (kernel == pretrained).all() != own_start, (name, weights)
 
 
 def test_rare_classes_weigh_more(tmp_path):

@@ -23,8 +23,16 @@ def pictures(count=4, side=224):
     return np.stack(waves).reshape(count, 3, side, side).transpose(0, 2, 3, 1).astype("float32")
 
 
-def torch_logits(path, images):
-    """EfficientNet-Lite0 written with PyTorch's own functions, from the same file."""
+# Blocks of each stage; all stages halve the maps at their first block but the first, fifth, last.
+REPEATS = {
+    "efficientnet_lite0": (1, 2, 2, 3, 3, 4, 1),
+    "efficientnet_lite1": (1, 3, 3, 4, 4, 5, 1),
+    "efficientnet_lite2": (1, 3, 3, 4, 4, 5, 1),
+}
+
+
+def torch_logits(path, images, name="efficientnet_lite0"):
+    """The network written with PyTorch's own functions, from the same file."""
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
     state = torch.load(path, weights_only=True)
@@ -47,7 +55,11 @@ def torch_logits(path, images):
 
     x = (torch.from_numpy(images).permute(0, 3, 1, 2) - 127) / 128
     x = convolution(x, "_conv_stem", "_bn0", stride=2)
-    strides = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1]
+    strides = [
+        stride if repeat == 0 else 1
+        for repeats, stride in zip(REPEATS[name], (1, 2, 2, 2, 1, 2, 1), strict=True)
+        for repeat in range(repeats)
+    ]
     for index, stride in enumerate(strides):
         name, entry = f"_blocks.{index}", x
         if f"{name}._expand_conv.weight" in state:
@@ -61,19 +73,29 @@ def torch_logits(path, images):
         return functional.linear(x, state["_fc.weight"], state["_fc.bias"]).numpy()
 
 
-@pytest.fixture(scope="module")
-def logits():
-    model, classes = backbones.imagenet_classifier("efficientnet_lite0")
+def logits_of(name):
+    model, classes = backbones.imagenet_classifier(name)
     assert len(classes) == len(set(classes)) == 1000
     dense = model.get_layer("predictions")
     dense.activation = keras.activations.linear
     outputs = dense(model.get_layer("pool").output)
-    return keras.Model(model.input, outputs).predict_on_batch(pictures())
+    images = pictures(side=model.input_shape[1])
+    return keras.Model(model.input, outputs).predict_on_batch(images), images
 
 
-def test_logits_are_those_of_torch(logits):
-    path = efficientnet_lite._file("efficientnet_lite0")
-    np.testing.assert_allclose(logits, torch_logits(path, pictures()), atol=1e-3)
+@pytest.fixture(scope="module")
+def logits():
+    return logits_of("efficientnet_lite0")[0]
+
+
+@pytest.mark.parametrize("name", REPEATS)
+def test_logits_are_those_of_torch(name):
+    try:
+        path = efficientnet_lite._file(name)
+    except ValueError as error:
+        pytest.skip(str(error))
+    found, images = logits_of(name)
+    np.testing.assert_allclose(found, torch_logits(path, images, name), atol=1e-3)
 
 
 def test_logits_are_those_recorded_from_torch(logits):
