@@ -25,6 +25,8 @@ _PLACES = {
     ),
     "recipes.study.comparison": ("compare", "plot_comparison", "summarize"),
     "recipes.study.statistics": ("layer_statistics", "plot_layer_statistics"),
+    "recipes.tuning.search": ("search",),
+    "recipes.tuning.space": ("HyperModel",),
     "recipes.ingredients.activations": ("activation_table", "plot_activation"),
     "recipes.ingredients.initializers": ("initializer_table",),
     "recipes.ingredients.normalization": ("normalization_table",),
