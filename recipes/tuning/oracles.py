@@ -29,6 +29,7 @@ class SafeState:
     def reload(self):
         """Read the state, and put right what lies between the two files."""
         super().reload()
+        self.trials = dict(sorted(self.trials.items()))  # the order of a folder is the disk's own
         known = {*self.start_order}
         for trial_id in [name for name in self.trials if name not in known]:
             del self.trials[trial_id]  # it was not yet begun: its number is given out again
@@ -113,7 +114,7 @@ class GeneticOracle(keras_tuner.Oracle):
 
     def populate_space(self, trial_id):
         """A random setting at first, a child of the best later."""
-        population = self.get_best_trials(self.population_size)
+        population = completed(self, self.population_size)
         if len(self.start_order) < self.population_size or len(population) < 2:
             values = self._random_values()
         else:
@@ -167,6 +168,11 @@ class GeneticOracle(keras_tuner.Oracle):
             return parameter.prob_to_value(float(np.clip(place, 0, 1 - 1e-9)))
         others = [other for other in getattr(parameter, "values", []) if other != value]
         return others[int(rng.integers(len(others)))] if others else value
+
+
+def completed(oracle: keras_tuner.Oracle, count: int) -> list:
+    """The best finished trials; keras-tuner's own list is filled up with unfinished ones."""
+    return [trial for trial in oracle.get_best_trials(count) if trial.status == "COMPLETED"]
 
 
 def _is_range(parameter) -> bool:

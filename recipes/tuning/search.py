@@ -19,7 +19,7 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from callbacks.lookup import find
 from recipes.files import digest, read_json, replace, write_json
-from recipes.tuning.oracles import GeneticOracle, ManualOracle, safe
+from recipes.tuning.oracles import GeneticOracle, ManualOracle, completed, safe
 from recipes.tuning.space import HyperModel
 
 ALGORITHMS = {
@@ -378,7 +378,7 @@ def _parameters(trials: pd.DataFrame) -> list[str]:
 
 def _finish(folder, tuner, model, x, labels, parts, max_epochs, seed) -> None:
     """Train the best setting on train and validation, and use the test part."""
-    best = tuner.oracle.get_best_trials(1)
+    best = completed(tuner.oracle, 1)
     if not best:
         reasons = {(trial.message or "").strip()[-300:] for trial in tuner.oracle.trials.values()}
         raise ValueError(f"space: no trial could be finished. {' '.join(sorted(reasons))}")

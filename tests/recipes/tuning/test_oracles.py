@@ -169,6 +169,18 @@ def test_bad_arguments_are_refused(options, culprit):
         genetic(mixed_space, **options)
 
 
+@pytest.mark.filterwarnings("ignore:All-NaN")
+def test_failed_trials_are_no_parents(tmp_path):
+    def often_nan(values):
+        return float("nan") if values["optimizer"] == "adam" else learning_curve(values)
+
+    oracle = genetic(mixed_space, trials=40)
+    run(oracle, often_nan, tmp_path, 40)
+    late = list(oracle.trials.values())[20:]
+    share = np.mean([trial.hyperparameters.values["optimizer"] == "adam" for trial in late])
+    assert share < 0.25
+
+
 def test_manual_tries_the_list_in_order(tmp_path):
     settings = [{"rate": 0.1}, {"rate": 0.2, "optimizer": "sgd", "momentum": 0.5}]
     oracle = safe(
