@@ -9,14 +9,8 @@ from importlib import import_module
 _PLACES = {
     "recipes.workflow": ("fit_folder", "load_classifier", "predict"),
     "recipes.run": ("Run",),
-    "recipes.classifiers": (
-        "classification_head",
-        "cnn",
-        "compile_classifier",
-        "mlp",
-        "mobilenet",
-        "resnet",
-    ),
+    "recipes.classifiers": ("cnn", "mlp", "mobilenet", "resnet"),
+    "recipes.heads": ("classification_head", "compile_classifier"),
     "recipes.study.batch_size": (
         "batch_size_study",
         "scale_learning_rate",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from callbacks.lookup import find
-from recipes.classifiers import compile_classifier
+from recipes.heads import compile_classifier
 from recipes.study.comparison import compare
 from recipes.study.statistics import compiled_copy
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from recipes import backbones
 from recipes.backbones.base import Backbone
-from recipes.classifiers import classification_head
+from recipes.heads import classification_head
 from recipes.transfer.strategies import Phase
 
 MAX_SIDE = 4_096

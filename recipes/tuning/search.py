@@ -1,25 +1,21 @@
-"""One call from data to the best setting, tested once on pictures that the search never saw."""
+"""One call from data to the best setting, tested once on rows that the search never saw."""
 
-import itertools
 import json
 import math
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import keras_tuner
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import OrdinalEncoder
 
 from callbacks.lookup import find
 from recipes.files import digest, read_json, replace, write_json
 from recipes.tuning.oracles import GeneticOracle, ManualOracle, completed, safe
+from recipes.tuning.protocol import as_arrays, open_folder, split_rows
+from recipes.tuning.result import SearchResult, less_is_better
 from recipes.tuning.space import HyperModel
 
 ALGORITHMS = {
@@ -31,85 +27,6 @@ ALGORITHMS = {
     "genetic": GeneticOracle,
 }
 PROJECT = "trials"
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What a search found.
-
-    Attributes:
-        trials: one row a trial: `trial`, `status`, `score` (the objective), `best_epoch`, and the
-            hyperparameters; those that did not apply are missing.
-        best: the best setting, by name.
-        test_metrics: of the best setting, trained again on train and validation, on the test
-            part, which was used this once.
-        objective: the metric that decided, on the validation part.
-        folder: where the search lies; `model.keras` in it is the final model.
-    """
-
-    trials: pd.DataFrame
-    best: dict
-    test_metrics: dict
-    objective: str
-    folder: Path
-
-    @property
-    def model(self) -> keras.Model:
-        """The best setting's model, trained on train and validation."""
-        return keras.models.load_model(self.folder / "model.keras")
-
-    def importance(self) -> pd.Series:
-        """How much of the score each hyperparameter explains, by a random forest; they sum to 1.
-
-        Source:
-            `sklearn.ensemble.RandomForestRegressor.feature_importances_`.
-        """
-        done = self.trials[np.isfinite(self.trials["score"].astype("float64"))]
-        parameters = done[_parameters(done)]
-        texts = parameters.select_dtypes(exclude="number").columns
-        encoded = parameters.copy()
-        if len(texts):
-            encoded[texts] = OrdinalEncoder().fit_transform(parameters[texts].astype(str))
-        forest = RandomForestRegressor(200, random_state=0)
-        forest.fit(encoded.fillna(-1), done["score"])
-        importance = pd.Series(forest.feature_importances_, parameters.columns)
-        return importance.sort_values(ascending=False)
-
-    def plot(self, figure=None):
-        """Draw the progress, the importance, and a slice along each of the six weightiest.
-
-        Args:
-            figure: a matplotlib figure; a new one by default.
-
-        Returns:
-            The figure.
-        """
-        if figure is None:
-            from matplotlib import pyplot
-
-            figure = pyplot.figure(figsize=(11, 8), layout="constrained")
-        importance = self.importance()
-        axes = figure.subplots(3, 3).ravel()
-        scores = self.trials["score"].astype("float64")
-        best = scores.cummin() if _less_is_better(self.objective) else scores.cummax()
-        axes[0].plot(scores, ".", color="gray")
-        axes[0].plot(best.ffill(), drawstyle="steps-post")
-        axes[0].set(xlabel="trial", ylabel=self.objective, title="progress")
-        axes[1].barh(importance.index[:8][::-1], importance[:8][::-1])
-        axes[1].set(title="importance")
-        for ax, name in itertools.zip_longest(axes[2:], importance.index[:7]):
-            if name is None:
-                ax.set_axis_off()
-                continue
-            values = self.trials[name]
-            number = pd.api.types.is_numeric_dtype(values)
-            known = values.notna() & scores.notna()
-            ax.plot(values[known] if number else values[known].astype(str), scores[known], ".")
-            if number and values.min() > 0 and values.max() > 100 * values.min():
-                ax.set_xscale("log")
-            ax.tick_params("x", rotation=0 if number else 45)
-            ax.set(title=name)
-        return figure
 
 
 def search(
@@ -174,7 +91,7 @@ def search(
     for name, value in (("max_trials", max_trials), ("max_epochs", max_epochs)):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name}: {value!r} is not a whole number from 1 up.")
-    x, labels, classes = _arrays(data, target)
+    x, labels, classes = as_arrays(data, target)
     settings, space = _settings_of(algorithm, space)
     model = _hyper_model(recipe, space, fixed, x, len(classes), seed)
     if algorithm == "manual":  # what no setting names keeps the recipe's default
@@ -196,11 +113,11 @@ def search(
         "seed": seed,
         "data": digest({"x": x, "y": labels}),
     }
-    _open(folder, note, overwrite)
-    parts = _split(folder, labels, validation, test, seed)
+    open_folder(folder, note, overwrite)
+    parts = split_rows(folder, labels, validation, test, seed)
     tuner = _tuner(algorithm, model, folder, settings, max_trials, max_epochs, objective, seed)
     train, held_out = ((x[parts[name]], labels[parts[name]]) for name in ("train", "validation"))
-    direction = "min" if _less_is_better(objective) else "max"
+    direction = "min" if less_is_better(objective) else "max"
     keras.utils.set_random_seed(seed)
     tuner.search(
         *train,
@@ -216,26 +133,6 @@ def search(
         _finish(folder, tuner, model, x, labels, parts, max_epochs, seed)
     found = read_json(final)
     return SearchResult(trials, found["best"], found["test_metrics"], objective, folder)
-
-
-def _arrays(data, target: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inputs, labels from 0 on, and the classes that they stand for."""
-    if isinstance(data, pd.DataFrame):
-        if target not in data.columns:
-            find(target or "", dict.fromkeys(map(str, data.columns)), what="target")
-        features = data.drop(columns=target)
-        texts = features.select_dtypes(exclude="number").columns
-        if len(texts):
-            raise ValueError(f"data: the columns {', '.join(map(str, texts))} are not numbers.")
-        x, y = features.to_numpy("float32"), data[target].to_numpy()
-    else:
-        x, y = map(np.asarray, data)
-    if len(x) != len(y):
-        raise ValueError(f"data: {len(x)} inputs and {len(y)} targets.")
-    classes, labels = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError("data: the targets are all of one class.")
-    return x, labels.astype("int64"), classes
 
 
 def _settings_of(algorithm: str, space) -> tuple[list[dict] | None, Mapping | None]:
@@ -280,52 +177,8 @@ def _grid_size(space: Mapping, max_trials: int) -> int:
     return max_trials
 
 
-def _open(folder: Path, note: dict, overwrite: bool) -> None:
-    """Begin a search, or go on with the same one."""
-    path = folder / "search.json"
-    if folder.exists() and any(folder.iterdir()):
-        old = read_json(path) if path.exists() else None
-        if old == note:
-            return
-        if not overwrite or old is None:
-            what = "another search" if old else "something that is no search"
-            raise FileExistsError(
-                f"directory: {folder} holds {what}; choose another"
-                + (", or allow it with overwrite." if old else ".")
-            )
-        retired = folder.with_name(f"{folder.name}.replaced-{time.time_ns()}")
-        folder.rename(retired)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, note)
-
-
-def _split(folder: Path, labels, validation: float, test: float, seed: int) -> dict:
-    """The rows of each part, drawn once and kept."""
-    path = folder / "split.json"
-    if not path.exists():
-        for name, share in (("validation", validation), ("test", test)):
-            if not 0 < share < 1 or validation + test >= 1:
-                raise ValueError(f"{name}: {share!r} is not a share that leaves some to train on.")
-        rows = np.arange(len(labels))
-        try:
-            rest, tested = train_test_split(
-                rows, test_size=test, random_state=seed, stratify=labels
-            )
-            train, held_out = train_test_split(
-                rest,
-                test_size=validation / (1 - test),
-                random_state=seed,
-                stratify=labels[rest],
-            )
-        except ValueError as error:
-            raise ValueError(f"data: it cannot be split by class: {error}") from None
-        parts = {"train": train, "validation": held_out, "test": tested}
-        write_json(path, {name: sorted(part.tolist()) for name, part in parts.items()})
-    return {name: np.array(part) for name, part in read_json(path).items()}
-
-
 def _tuner(algorithm, model, folder, settings, max_trials, max_epochs, objective, seed):
-    direction = "min" if _less_is_better(objective) else "max"
+    direction = "min" if less_is_better(objective) else "max"
     options = {"objective": keras_tuner.Objective(objective, direction), "seed": seed + 1}
     if algorithm == "manual":
         del options["seed"]
@@ -370,12 +223,6 @@ def _table(oracle, objective: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _parameters(trials: pd.DataFrame) -> list[str]:
-    """The columns of hyperparameters that were varied."""
-    known = ("trial", "status", "score", "best_epoch")
-    return [n for n in trials if n not in known and trials[n].nunique(dropna=False) > 1]
-
-
 def _finish(folder, tuner, model, x, labels, parts, max_epochs, seed) -> None:
     """Train the best setting on train and validation, and use the test part."""
     best = completed(tuner.oracle, 1)
@@ -401,7 +248,3 @@ def _finish(folder, tuner, model, x, labels, parts, max_epochs, seed) -> None:
         folder / "result.json",
         {"best": values, "test_metrics": {name: float(v) for name, v in tested.items()}},
     )
-
-
-def _less_is_better(objective: str) -> bool:
-    return "loss" in objective or "error" in objective

@@ -9,7 +9,7 @@ import keras_tuner
 
 import callbacks
 from callbacks.lookup import find, unknown
-from recipes.classifiers import compile_classifier
+from recipes.heads import compile_classifier
 from recipes.ingredients import activations
 
 # A list is a choice; (low, high) and (low, high, "log") are ranges, whole where both ends are;

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from recipes.backbones.base import Backbone, Stage
-from recipes.classifiers import classification_head
+from recipes.heads import classification_head
 from recipes.transfer.model import TransferModel
 
 SIDE = 32

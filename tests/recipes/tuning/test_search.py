@@ -10,6 +10,7 @@ from sklearn.datasets import load_wine
 
 import recipes
 from recipes.tuning import search as search_module
+from recipes.tuning.result import SearchResult
 from recipes.tuning.space import SPACES, HyperModel, default_space, draw
 
 pytestmark = [
@@ -191,7 +192,7 @@ def test_importance_and_plot(tmp_path):
     )
     trials.loc[0, ["status", "score"]] = ["failed", np.nan]
     trials.loc[:30, "momentum"] = np.nan
-    result = search_module.SearchResult(trials, {}, {}, "val_loss", tmp_path)
+    result = SearchResult(trials, {}, {}, "val_loss", tmp_path)
     importance = result.importance()
     assert importance.sum() == pytest.approx(1)
     assert importance.index.tolist()[:2] == ["learning_rate", "activation"]

@@ -1,0 +1,75 @@
+"""The honest part of a search: the data, split once and kept, and a folder of its own."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from callbacks.lookup import find
+from recipes.files import read_json, write_json
+
+
+def as_arrays(data, target: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs, labels from 0 on, and the classes that they stand for."""
+    if isinstance(data, pd.DataFrame):
+        if target not in data.columns:
+            find(target or "", dict.fromkeys(map(str, data.columns)), what="target")
+        features = data.drop(columns=target)
+        texts = features.select_dtypes(exclude="number").columns
+        if len(texts):
+            raise ValueError(f"data: the columns {', '.join(map(str, texts))} are not numbers.")
+        x, y = features.to_numpy("float32"), data[target].to_numpy()
+    else:
+        x, y = map(np.asarray, data)
+    if len(x) != len(y):
+        raise ValueError(f"data: {len(x)} inputs and {len(y)} targets.")
+    classes, labels = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError("data: the targets are all of one class.")
+    return x, labels.astype("int64"), classes
+
+
+def open_folder(folder: Path, note: dict, overwrite: bool) -> None:
+    """Begin a search, or go on with the same one."""
+    path = folder / "search.json"
+    if folder.exists() and any(folder.iterdir()):
+        old = read_json(path) if path.exists() else None
+        if old == note:
+            return
+        if not overwrite or old is None:
+            what = "another search" if old else "something that is no search"
+            raise FileExistsError(
+                f"directory: {folder} holds {what}; choose another"
+                + (", or allow it with overwrite." if old else ".")
+            )
+        retired = folder.with_name(f"{folder.name}.replaced-{time.time_ns()}")
+        folder.rename(retired)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, note)
+
+
+def split_rows(folder: Path, labels, validation: float, test: float, seed: int) -> dict:
+    """The rows of each part, drawn once and kept."""
+    path = folder / "split.json"
+    if not path.exists():
+        for name, share in (("validation", validation), ("test", test)):
+            if not 0 < share < 1 or validation + test >= 1:
+                raise ValueError(f"{name}: {share!r} is not a share that leaves some to train on.")
+        rows = np.arange(len(labels))
+        try:
+            rest, tested = train_test_split(
+                rows, test_size=test, random_state=seed, stratify=labels
+            )
+            train, held_out = train_test_split(
+                rest,
+                test_size=validation / (1 - test),
+                random_state=seed,
+                stratify=labels[rest],
+            )
+        except ValueError as error:
+            raise ValueError(f"data: it cannot be split by class: {error}") from None
+        parts = {"train": train, "validation": held_out, "test": tested}
+        write_json(path, {name: sorted(part.tolist()) for name, part in parts.items()})
+    return {name: np.array(part) for name, part in read_json(path).items()}

@@ -1,0 +1,106 @@
+"""What a search found, as tables and plots."""
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.preprocessing import OrdinalEncoder
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        trials: one row a trial: `trial`, `status`, `score` (the objective), `best_epoch`, and the
+            hyperparameters; those that did not apply are missing.
+        best: the best setting, by name.
+        test_metrics: of the best setting, trained again on train and validation, on the test
+            part, which was used this once.
+        objective: the metric that decided, on the validation part.
+        folder: where the search lies; `model.keras` in it is the final model.
+    """
+
+    trials: pd.DataFrame
+    best: dict
+    test_metrics: dict
+    objective: str
+    folder: Path
+
+    @property
+    def model(self) -> keras.Model:
+        """The best setting's model, trained on train and validation."""
+        return keras.models.load_model(self.folder / "model.keras")
+
+    def importance(self) -> pd.Series:
+        """How much of the score each hyperparameter explains, by a random forest; they sum to 1.
+
+        Source:
+            `sklearn.ensemble.RandomForestRegressor.feature_importances_`.
+        """
+        done = self.trials[np.isfinite(self.trials["score"].astype("float64"))]
+        parameters = done[_parameters(done)]
+        texts = parameters.select_dtypes(exclude="number").columns
+        encoded = parameters.copy()
+        if len(texts):
+            encoded[texts] = OrdinalEncoder().fit_transform(parameters[texts].astype(str))
+        forest = RandomForestRegressor(200, random_state=0)
+        forest.fit(encoded.fillna(-1), done["score"])
+        importance = pd.Series(forest.feature_importances_, parameters.columns)
+        return importance.sort_values(ascending=False)
+
+    def plot(self, figure=None):
+        """Draw the progress, the importance, and a slice along each of the six weightiest.
+
+        Args:
+            figure: a matplotlib figure; a new one by default.
+
+        Returns:
+            The figure.
+        """
+        if figure is None:
+            from matplotlib import pyplot
+
+            figure = pyplot.figure(figsize=(11, 8), layout="constrained")
+        importance = self.importance()
+        axes = figure.subplots(3, 3).ravel()
+        scores = self.trials["score"].astype("float64")
+        best = scores.cummin() if less_is_better(self.objective) else scores.cummax()
+        axes[0].plot(scores, ".", color="gray")
+        axes[0].plot(best.ffill(), drawstyle="steps-post")
+        axes[0].set(xlabel="trial", ylabel=self.objective, title="progress")
+        axes[1].barh(importance.index[:8][::-1], importance[:8][::-1])
+        axes[1].set(title="importance")
+        for ax, name in itertools.zip_longest(axes[2:], importance.index[:7]):
+            if name is None:
+                ax.set_axis_off()
+                continue
+            values = self.trials[name]
+            number = pd.api.types.is_numeric_dtype(values)
+            known = values.notna() & scores.notna()
+            ax.plot(values[known] if number else values[known].astype(str), scores[known], ".")
+            if number and values.min() > 0 and values.max() > 100 * values.min():
+                ax.set_xscale("log")
+            ax.tick_params("x", rotation=0 if number else 45)
+            ax.set(title=name)
+        return figure
+
+
+def _parameters(trials: pd.DataFrame) -> list[str]:
+    """The columns of hyperparameters that were varied."""
+    known = ("trial", "status", "score", "best_epoch")
+    return [n for n in trials if n not in known and trials[n].nunique(dropna=False) > 1]
+
+
+def less_is_better(objective: str) -> bool:
+    """Whether a metric is minimized.
+
+    Example:
+        >>> less_is_better("val_loss"), less_is_better("val_accuracy")
+        (True, False)
+    """
+    return "loss" in objective or "error" in objective
