@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from sklearn import metrics
 
 from recipes.files import read_json, replace, write_text
+from recipes.run import read_table
 
 COLOURS = {"loss": "#3b6ea8", "val": "#d1662a", "rate": "#8a8f98"}
 NAME_LENGTH = 24
@@ -161,8 +162,8 @@ def write(
     folder = Path(folder)
     info = read_json(folder / "run.json")
     history = pd.read_csv(folder / "history.csv")
-    dataset = pd.read_csv(folder / "dataset.csv", keep_default_na=False)
-    predictions = pd.read_csv(folder / "predictions.csv", keep_default_na=False)
+    dataset = read_table(folder / "dataset.csv")
+    predictions = read_table(folder / "predictions.csv")
     shown = np.linspace(0, len(labels) - 1, min(SAMPLES, len(labels))).astype(int)
     worst = mistakes(predictions)
     titles = [

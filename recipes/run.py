@@ -103,12 +103,12 @@ class Run:
     @cached_property
     def dataset(self) -> pd.DataFrame:
         """One row a file: part, class, size, format, status and reason."""
-        return pd.read_csv(self.folder / "dataset.csv", keep_default_na=False)
+        return read_table(self.folder / "dataset.csv")
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """One row a test picture: file, truth, prediction, probability of each class."""
-        return pd.read_csv(self.folder / "predictions.csv", keep_default_na=False)
+        return read_table(self.folder / "predictions.csv")
 
     def weights(self) -> dict[str, np.ndarray]:
         """The model's weights, with their checksum verified.
@@ -118,6 +118,12 @@ class Run:
         """
         arrays, _ = read_arrays(self.folder / WEIGHTS)
         return arrays
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table in which names stay texts: a class may be called "7" or "NA"."""
+    texts = ("path", "part", "class", "group", "hash", "file", "truth", "prediction")
+    return pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(texts, str))
 
 
 @dataclass

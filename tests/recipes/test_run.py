@@ -160,3 +160,12 @@ def test_the_state_before_serves_where_the_newest_was_never_written(output):
         (work.folder / "state.safetensors").rename(work.folder / "state.previous.safetensors")
         warnings.simplefilter("error")
         assert work.load_state()[1] == {"epoch": 1}
+
+
+def test_names_that_look_like_numbers_stay_names(output):
+    write_run(output.parent)
+    (output.parent / "predictions.csv").write_text("file,truth,prediction\n01/1.png,01,7\n")
+    (output.parent / "dataset.csv").write_text("path,class,width\n01/1.png,01,32\n")
+    run = Run.load(output.parent)
+    assert run.predictions.iloc[0].tolist() == ["01/1.png", "01", "7"]
+    assert run.dataset.iloc[0].tolist() == ["01/1.png", "01", 32]
