@@ -63,11 +63,12 @@ class MultiplicativeLR(LearningRateDecay):
         return self.base * self._products[step]
 
 
-class _Composite:
+class Composite:
     """What schemes of schemes share: one unit, one base rate, momentum where a member has one."""
 
     @property
     def members(self) -> Sequence[LearningRateDecay]:
+        """The schemes it is made of."""
         return self.schedulers
 
     def __post_init__(self):
@@ -86,6 +87,7 @@ class _Composite:
             self.take_base(self.learning_rate)
 
     def take_base(self, rate: float) -> None:
+        """Start from this rate, as do the members that have none of their own."""
         super().take_base(rate)
         for member in self.members:
             if member.learning_rate is None:
@@ -93,11 +95,12 @@ class _Composite:
 
     @property
     def drives_momentum(self) -> bool:
+        """Whether a member does."""
         return any(member.drives_momentum for member in self.members)
 
 
 @scheme
-class SequentialLR(_Composite, LearningRateDecay):
+class SequentialLR(Composite, LearningRateDecay):
     """One scheme after another; each starts from its base rate, at its own step 0.
 
     Args:
@@ -143,7 +146,7 @@ class SequentialLR(_Composite, LearningRateDecay):
 
 
 @scheme
-class ChainedScheduler(_Composite, LearningRateDecay):
+class ChainedScheduler(Composite, LearningRateDecay):
     """The product of the members' factors, `value / base` each; `a * b` is short for it.
 
     Args:
@@ -181,7 +184,7 @@ class ChainedScheduler(_Composite, LearningRateDecay):
 
 
 @scheme
-class Warmup(_Composite, LearningRateDecay):
+class Warmup(Composite, LearningRateDecay):
     """A straight line up to the first rate of a scheme, then the scheme from its step 0.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import field
 import pandas as pd
 
 from callbacks.base import LearningRateDecay, scheme
-from callbacks.compose import _Composite
+from callbacks.compose import Composite
 from callbacks.lookup import find
 
 BETTER = {
@@ -19,7 +19,7 @@ BETTER = {
 
 
 @scheme
-class ReduceLROnPlateau(_Composite, LearningRateDecay):
+class ReduceLROnPlateau(Composite, LearningRateDecay):
     """Multiply the rate by `factor` after more than `patience` epochs in which a metric stands.
 
     Over a scheme, a cut multiplies all its later rates.

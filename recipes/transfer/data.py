@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from recipes.images.pipeline import stream
+from recipes.images.split import PARTS
 from recipes.progress import bar
 from recipes.transfer.features import ArrayCache, Part
-
-PARTS = ("train", "validation", "test")
 
 
 def content_key(frame: pd.DataFrame, **more) -> str:
