@@ -34,7 +34,7 @@ def fit_folder(
     folder: str | Path,
     *,
     output: str | Path,
-    strategy: str = "auto",
+    strategy: str | FineTuneStrategy = "auto",
     backbone: str = "efficientnet_lite0",
     weights: str | None = None,
     image_size: int | None = None,
@@ -63,7 +63,8 @@ def fit_folder(
         folder: with one subfolder a class, or `train`, `val` and `test` with class folders inside.
         output: the run's folder, made by this call.
         strategy: "auto", one of the four strategies (`small_similar`, `small_dissimilar`,
-            `large_similar`, `large_dissimilar`) or of the ways `head_only` and `full`.
+            `large_similar`, `large_dissimilar`), of the ways `head_only` and `full`, or a
+            `FineTuneStrategy` of your own.
         backbone: a name from `recipes.backbones.names()`.
         weights: from where to start: "pretrained", or the path of a local weights file for the
             backbone. By default what the strategy says: pretrained, or the backbone's own
@@ -104,6 +105,8 @@ def fit_folder(
     config = dict(locals())  # first of all: every argument as it came, for `run.json`
     config |= {"folder": os.path.abspath(folder), "output": os.path.abspath(output)}
     _check(config)
+    if isinstance(strategy, FineTuneStrategy):
+        config["strategy"] = strategy.to_dict()
     check_output(output, overwrite)
     began = time.perf_counter()
 
@@ -116,7 +119,7 @@ def fit_folder(
         transfer = _build(config, classes, named)
         size = transfer.backbone.image_size
         data, frame = load_parts(frame, classes, size, cache, verbose=verbose)
-        decision = _decide(config, transfer, data, classes)
+        decision = _named(named) if named else _decide(config, transfer, data, classes)
         plan = named or strategies.get(decision.strategy)
         if named is None and plan.weights == "initial":
             transfer = _build(config, classes, plan)
@@ -173,7 +176,8 @@ def _check(config: dict) -> None:
             raise ValueError(f"{name}: {config[name]!r} is not a whole number from 1 up.")
     if not 0 <= config["dropout"] < 1:
         raise ValueError(f"dropout: {config['dropout']!r} is not a share from 0 to below 1.")
-    find(config["strategy"], dict.fromkeys(strategies.names()), what="strategy")
+    if not isinstance(config["strategy"], FineTuneStrategy):
+        find(config["strategy"], dict.fromkeys(strategies.names()), what="strategy")
     find(config["backbone"], dict.fromkeys(backbones.names()), what="backbone")
     augment.get(config["augmentation"])
 
@@ -198,11 +202,12 @@ def _build(config: dict, classes: list[str], plan: FineTuneStrategy | None) -> T
     )
 
 
+def _named(plan: FineTuneStrategy) -> Decision:
+    return Decision(plan.name, {}, f"Named by hand: {plan.description}.")
+
+
 def _decide(config: dict, transfer: TransferModel, data: dict, classes: list[str]) -> Decision:
-    """What the user named, or what the measurements say."""
-    if config["strategy"] != strategies.AUTO:
-        plan = strategies.get(config["strategy"])
-        return Decision(plan.name, {}, f"Named by hand: {plan.description}.")
+    """What the measurements say."""
     divergence = similarity.measure_divergence(
         transfer.backbone, data["train"].pixels, seed=config["seed"], verbose=config["verbose"]
     )

@@ -1,6 +1,9 @@
 """What keras-tuner lacks: a genetic algorithm, lists of settings, state that cannot be torn."""
 
+import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cmp_to_key
 
 import keras_tuner
 import numpy as np
@@ -10,14 +13,22 @@ from keras_tuner.engine import trial as trial_module
 from recipes.files import write_json
 
 RUNNING, STOPPED = trial_module.TrialStatus.RUNNING, trial_module.TrialStatus.STOPPED
+ENDED = (trial_module.TrialStatus.COMPLETED, trial_module.TrialStatus.FAILED)
+MOST_STARTS = 5
 
 
 class SafeState:
     """Mixed into an oracle: its files are replaced in one step, and a restart loses no trial.
 
     keras-tuner writes in place, and a kill between its two files leaves a trial that is finished
-    in one and not in the other.
+    in one and not in the other. It also waits without end for a worker that is gone, and begins a
+    trial again each time that it kills its worker.
     """
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self._begun = {}
+        self._starts = Counter()
 
     def save(self):
         """Write the oracle's state."""
@@ -34,10 +45,75 @@ class SafeState:
         for trial_id in [name for name in self.trials if name not in known]:
             del self.trials[trial_id]  # it was not yet begun: its number is given out again
         for trial_id in list(self._retry_queue):
-            if self.trials[trial_id].status in ("COMPLETED", "FAILED"):
+            if self.trials[trial_id].status in ENDED:
                 self._retry_queue.remove(trial_id)
                 if trial_id not in self.end_order:
                     self.end_order.append(trial_id)
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id):
+        """The next trial; the same one again for a worker that was started again."""
+        again = self.ongoing_trials.get(tuner_id)
+        if again is not None and self._starts[again.trial_id] >= MOST_STARTS:
+            again.status = trial_module.TrialStatus.FAILED
+            again.message = f"Its process ended {MOST_STARTS} times."
+            self.end_trial(again)
+        trial = super().create_trial(tuner_id)
+        self._begun[trial.trial_id] = time.monotonic()
+        self._starts[trial.trial_id] += 1
+        return trial
+
+    @keras_tuner.synchronized
+    def end_trial(self, trial):
+        """Close a trial, once: a worker that was given up may still come back with it."""
+        if self.trials[trial.trial_id].status in ENDED and trial.trial_id in self.end_order:
+            for tuner_id, ongoing in list(self.ongoing_trials.items()):
+                if ongoing.trial_id == trial.trial_id:
+                    del self.ongoing_trials[tuner_id]
+            return
+        if trial.trial_id in self._retry_queue:
+            self._retry_queue.remove(trial.trial_id)
+        super().end_trial(trial)
+
+    @keras_tuner.synchronized
+    def give_up(self, seconds: float) -> list[str]:
+        """Take trials away that were begun so long ago; others get them.
+
+        Args:
+            seconds: since a worker was given its trial.
+
+        Returns:
+            The ids of the workers.
+        """
+        lost = [
+            tuner_id
+            for tuner_id, trial in self.ongoing_trials.items()
+            if time.monotonic() - self._begun[trial.trial_id] > seconds
+        ]
+        for tuner_id in lost:
+            self._retry_queue.append(self.ongoing_trials.pop(tuner_id).trial_id)
+            self.tuner_ids.discard(tuner_id)
+        if lost:
+            self.save()
+        return lost
+
+
+class GridOracle(keras_tuner.oracles.GridSearchOracle):
+    """keras-tuner's grid, which forgets on a restart how far it was, and would end early."""
+
+    def set_state(self, state):
+        """Find from the trials what comes next."""
+        super().set_state(state)
+        self._ordered_ids = type(self._ordered_ids)()
+        order = cmp_to_key(lambda a, b: self._compare(self._values(a), self._values(b)))
+        before = None
+        for trial_id in sorted(self.start_order, key=order):
+            self._ordered_ids.insert(trial_id, before)
+            before = trial_id
+        self._populate_next = list(self.start_order)
+
+    def _values(self, trial_id: str) -> dict:
+        return self.trials[trial_id].hyperparameters.values
 
 
 class ManualOracle(keras_tuner.Oracle):

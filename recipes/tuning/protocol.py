@@ -22,13 +22,30 @@ def as_arrays(data, target: str | None) -> tuple[np.ndarray, np.ndarray, np.ndar
             raise ValueError(f"data: the columns {', '.join(map(str, texts))} are not numbers.")
         x, y = features.to_numpy("float32"), data[target].to_numpy()
     else:
-        x, y = map(np.asarray, data)
+        x, y = _read_dataset(data) if hasattr(data, "element_spec") else map(np.asarray, data)
+        if y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all():  # one-hot
+            y = y.argmax(axis=1)
+        y = y.reshape(len(y), -1)
+        if y.shape[1] != 1:
+            raise ValueError("data: the targets are neither classes nor one-hot vectors.")
+        y = y[:, 0]
     if len(x) != len(y):
         raise ValueError(f"data: {len(x)} inputs and {len(y)} targets.")
     classes, labels = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError("data: the targets are all of one class.")
     return x, labels.astype("int64"), classes
+
+
+def _read_dataset(dataset) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of a `tf.data.Dataset`, in batches or not."""
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or len(spec) != 2:
+        raise ValueError("data: the dataset does not give pairs (inputs, targets).")
+    inputs, targets = zip(*dataset.as_numpy_iterator(), strict=True)
+    if spec[0].shape[:1] == spec[1].shape[:1] and spec[1].shape.rank:  # batches
+        return np.concatenate(inputs), np.concatenate(targets)
+    return np.stack(inputs), np.stack(targets)
 
 
 def open_folder(folder: Path, note: dict, overwrite: bool) -> None:
@@ -50,26 +67,31 @@ def open_folder(folder: Path, note: dict, overwrite: bool) -> None:
     write_json(path, note)
 
 
-def split_rows(folder: Path, labels, validation: float, test: float, seed: int) -> dict:
-    """The rows of each part, drawn once and kept."""
+def check_shares(validation: float, test: float) -> None:
+    """Refuse shares that leave nothing to train on."""
+    for name, share in (("validation", validation), ("test", test)):
+        if not 0 < share < 1 or validation + test >= 1:
+            raise ValueError(f"{name}: {share!r} is not a share that leaves some to train on.")
+
+
+def split_rows(
+    folder: Path, labels, validation: float, test: float, seed: int, parts: dict | None = None
+) -> dict:
+    """The rows of each part, drawn once and kept; or `parts`, where the data have their own."""
     path = folder / "split.json"
     if not path.exists():
-        for name, share in (("validation", validation), ("test", test)):
-            if not 0 < share < 1 or validation + test >= 1:
-                raise ValueError(f"{name}: {share!r} is not a share that leaves some to train on.")
-        rows = np.arange(len(labels))
-        try:
-            rest, tested = train_test_split(
-                rows, test_size=test, random_state=seed, stratify=labels
-            )
-            train, held_out = train_test_split(
-                rest,
-                test_size=validation / (1 - test),
-                random_state=seed,
-                stratify=labels[rest],
-            )
-        except ValueError as error:
-            raise ValueError(f"data: it cannot be split by class: {error}") from None
-        parts = {"train": train, "validation": held_out, "test": tested}
+        parts = parts or _draw(labels, validation, test, seed)
         write_json(path, {name: sorted(part.tolist()) for name, part in parts.items()})
     return {name: np.array(part) for name, part in read_json(path).items()}
+
+
+def _draw(labels, validation: float, test: float, seed: int) -> dict:
+    rows = np.arange(len(labels))
+    try:
+        rest, tested = train_test_split(rows, test_size=test, random_state=seed, stratify=labels)
+        train, held_out = train_test_split(
+            rest, test_size=validation / (1 - test), random_state=seed, stratify=labels[rest]
+        )
+    except ValueError as error:
+        raise ValueError(f"data: it cannot be split by class: {error}") from None
+    return {"train": train, "validation": held_out, "test": tested}

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import keras_tuner
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.preprocessing import OrdinalEncoder
+
+from recipes.run import Run
+from recipes.tuning.trials import less_is_better
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class SearchResult:
         test_metrics: of the best setting, trained again on train and validation, on the test
             part, which was used this once.
         objective: the metric that decided, on the validation part.
-        folder: where the search lies; `model.keras` in it is the final model.
+        folder: where the search lies: `trials.csv`, `report.html`, and the final model,
+            `model.keras`, or `run` for transfer learning.
     """
 
     trials: pd.DataFrame
@@ -36,6 +41,16 @@ class SearchResult:
         """The best setting's model, trained on train and validation."""
         return keras.models.load_model(self.folder / "model.keras")
 
+    @property
+    def run(self) -> Run:
+        """The run of the best setting, for a search with "transfer"."""
+        return Run.load(self.folder / "run")
+
+    @property
+    def minimized(self) -> bool:
+        """Whether less of the objective is better."""
+        return less_is_better(self.objective)
+
     def importance(self) -> pd.Series:
         """How much of the score each hyperparameter explains, by a random forest; they sum to 1.
 
@@ -44,6 +59,8 @@ class SearchResult:
         """
         done = self.trials[np.isfinite(self.trials["score"].astype("float64"))]
         parameters = done[_parameters(done)]
+        if parameters.empty:
+            return pd.Series(dtype="float64")
         texts = parameters.select_dtypes(exclude="number").columns
         encoded = parameters.copy()
         if len(texts):
@@ -69,7 +86,7 @@ class SearchResult:
         importance = self.importance()
         axes = figure.subplots(3, 3).ravel()
         scores = self.trials["score"].astype("float64")
-        best = scores.cummin() if less_is_better(self.objective) else scores.cummax()
+        best = scores.cummin() if self.minimized else scores.cummax()
         axes[0].plot(scores, ".", color="gray")
         axes[0].plot(best.ffill(), drawstyle="steps-post")
         axes[0].set(xlabel="trial", ylabel=self.objective, title="progress")
@@ -96,11 +113,23 @@ def _parameters(trials: pd.DataFrame) -> list[str]:
     return [n for n in trials if n not in known and trials[n].nunique(dropna=False) > 1]
 
 
-def less_is_better(objective: str) -> bool:
-    """Whether a metric is minimized.
+def trial_table(oracle: keras_tuner.Oracle) -> pd.DataFrame:
+    """One row a trial: number, status, score, best epoch, and what was set."""
+    rows = []
+    for trial_id in sorted(oracle.trials):
+        trial = oracle.trials[trial_id]
+        rows.append(
+            {
+                "trial": int(trial_id),
+                "status": trial.status.lower(),
+                "score": np.nan if trial.score is None else trial.score,
+                "best_epoch": None if trial.best_step is None else trial.best_step + 1,
+                **setting_of(trial),
+            }
+        )
+    return pd.DataFrame(rows)
 
-    Example:
-        >>> less_is_better("val_loss"), less_is_better("val_accuracy")
-        (True, False)
-    """
-    return "loss" in objective or "error" in objective
+
+def setting_of(trial) -> dict:
+    """A trial's hyperparameters, without those of keras-tuner's own."""
+    return {k: v for k, v in trial.hyperparameters.values.items() if "/" not in k}

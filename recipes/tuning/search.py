@@ -2,36 +2,30 @@
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import keras
 import keras_tuner
-import numpy as np
 import pandas as pd
 
 from callbacks.lookup import find
-from recipes.files import digest, read_json, replace, write_json
-from recipes.tuning.oracles import GeneticOracle, ManualOracle, completed, safe
-from recipes.tuning.protocol import as_arrays, open_folder, split_rows
-from recipes.tuning.result import SearchResult, less_is_better
-from recipes.tuning.space import HyperModel
+from recipes import classifiers
+from recipes.files import read_json, replace, write_json
+from recipes.tuning import report
+from recipes.tuning.oracles import completed
+from recipes.tuning.problem import Problem, of_data
+from recipes.tuning.protocol import open_folder
+from recipes.tuning.result import SearchResult, setting_of, trial_table
+from recipes.tuning.transfer import TRANSFER, of_transfer
+from recipes.tuning.trials import ALGORITHMS, Trials, alone, without_chief
+from recipes.tuning.workers import supervise, take_part
 
-ALGORITHMS = {
-    "manual": ManualOracle,
-    "grid": keras_tuner.oracles.GridSearchOracle,
-    "random": keras_tuner.oracles.RandomSearchOracle,
-    "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
-    "hyperband": keras_tuner.oracles.HyperbandOracle,
-    "genetic": GeneticOracle,
-}
-PROJECT = "trials"
+RECIPES = {name: getattr(classifiers, name) for name in ("mlp", "cnn", "resnet", "mobilenet")}
 
 
 def search(
-    recipe: Callable,
-    data: tuple | pd.DataFrame,
+    recipe: Callable | str,
+    data: tuple | pd.DataFrame | str | Path,
     space: Mapping | Sequence[Mapping] | pd.DataFrame | None = None,
     *,
     directory: str | Path,
@@ -41,46 +35,64 @@ def search(
     max_epochs: int = 20,
     objective: str = "val_loss",
     patience: int = 5,
+    prune: bool = True,
     validation: float = 0.2,
     test: float = 0.2,
+    workers: int | None = None,
+    trial_timeout: float | None = None,
     seed: int = 0,
     overwrite: bool = False,
     verbose: bool = True,
     **fixed,
-) -> SearchResult:
-    """Search the hyperparameters of a recipe.
+) -> SearchResult | None:
+    """Search the hyperparameters of a recipe, or of transfer learning on a folder of pictures.
 
     Train, validation and test are split once and stored. The search sees train and validation;
     the best setting is trained again on both, for the epochs that were best, and tested once.
-    Interrupted or killed, the same call goes on; no finished trial is run again.
+    With "transfer" the best setting becomes a run folder (`fit_folder`), whose validation part
+    decides when to stop. Interrupted or killed, the same call goes on; no finished trial is run
+    again, and none counts twice.
 
     Args:
-        recipe: `recipes.mlp`, `cnn`, `resnet`, `mobilenet`, or a function `build(hp)` that returns
-            a compiled model.
-        data: (x, y) arrays, or a DataFrame of numbers with a `target` column.
+        recipe: `recipes.mlp`, `cnn`, `resnet`, `mobilenet`; a function `build(hp)` that returns
+            a compiled model; or "transfer", for `fit_folder` on a folder of pictures, whose
+            frozen features are computed once for all trials.
+        data: (x, y) arrays; a `tf.data.Dataset` of pairs, which is read once; a DataFrame of
+            numbers with a `target` column; or a folder with one subfolder of pictures a class
+            (decoded at `image_size`, 64 by default, unless the recipe is "transfer").
         space: changes of the recipe's default space, see `HyperModel`; for "manual" a list of
             settings, or a DataFrame of them.
         directory: of the search; a finished one there is read and not repeated.
         algorithm: "manual", "grid", "random", "bayesian", "hyperband" or "genetic".
         target: the column of a DataFrame that holds the classes.
         max_trials: settings to try. "manual" has as many as were given; "grid" refuses if there
-            are more.
-        max_epochs: of a trial.
+            are more; "hyperband" follows from `max_epochs`.
+        max_epochs: of a trial; with "transfer" of each of its phases.
         objective: a metric; a loss is minimized, anything else maximized.
         patience: epochs without a better objective before a trial ends.
+        prune: whether a trial ends early that is worse than the median of the others at the same
+            epoch, once five have ended. Not for "hyperband" and "transfer".
         validation: share of the data.
         test: share of the data.
+        workers: processes on this machine that try settings side by side, watched over; one by
+            default. Where the environment names a chief (`KERASTUNER_ORACLE_IP`), this process
+            plays the part that it gives.
+        trial_timeout: seconds after which a trial counts as lost and goes to another worker;
+            never by default.
         seed: of the split, the algorithm and the models.
         overwrite: replace another search in `directory`.
         verbose: whether keras-tuner prints its progress.
-        **fixed: arguments of the recipe and the training that are not searched.
+        **fixed: arguments of the recipe and the training that are not searched; of `fit_folder`
+            with "transfer".
 
     Returns:
-        The trials, the best setting, its metrics on the test part.
+        The trials, the best setting, its metrics on the test part. None in a process that is a
+        worker by its environment: the chief has the result.
 
     Raises:
         ValueError: an unknown name, an unusable space, a grid that is too large.
         FileExistsError: `directory` holds another search.
+        RuntimeError: worker processes die again and again.
 
     Example:
         >>> result = search(recipes.mlp, (x, y), algorithm="genetic", max_trials=30,
@@ -88,51 +100,93 @@ def search(
         >>> result.best, result.test_metrics  # doctest: +SKIP
     """
     find(algorithm, ALGORITHMS, what="algorithm")
-    for name, value in (("max_trials", max_trials), ("max_epochs", max_epochs)):
+    for name, value in (
+        ("max_trials", max_trials),
+        ("max_epochs", max_epochs),
+        ("workers", 1 if workers is None else workers),
+    ):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name}: {value!r} is not a whole number from 1 up.")
-    x, labels, classes = as_arrays(data, target)
     settings, space = _settings_of(algorithm, space)
-    model = _hyper_model(recipe, space, fixed, x, len(classes), seed)
+    shares = {"validation": validation, "test": test}
+    options = {**shares, "max_epochs": max_epochs, "seed": seed}
+    if recipe == TRANSFER:
+        problem = of_transfer(data, space, fixed, verbose=verbose, **options)
+    else:
+        problem = of_data(_callable(recipe), data, space, fixed, target=target, **options)
     if algorithm == "manual":  # what no setting names keeps the recipe's default
-        model.space = {name: model.space[name] for name in space}
+        problem.model.space = {name: problem.model.space[name] for name in space}
     if algorithm == "grid":
-        max_trials = _grid_size(model.space, max_trials)
+        max_trials = _grid_size(problem.model.space, max_trials)
     folder = Path(directory)
     note = {
         "recipe": getattr(recipe, "__name__", str(recipe)),
-        "space": json.loads(json.dumps(model.space, default=str)),
-        "fixed": json.loads(json.dumps(fixed, default=str)),
-        "settings": json.loads(json.dumps(settings, default=str)),
+        "space": _as_json(getattr(problem.model, "space", {})),
+        "fixed": _as_json(fixed),
+        "settings": _as_json(settings),
         "algorithm": algorithm,
         "max_trials": max_trials,
         "max_epochs": max_epochs,
         "objective": objective,
         "patience": patience,
+        "prune": prune,
         "shares": [validation, test],
         "seed": seed,
-        "data": digest({"x": x, "y": labels}),
+        "data": problem.key,
     }
     open_folder(folder, note, overwrite)
-    parts = split_rows(folder, labels, validation, test, seed)
-    tuner = _tuner(algorithm, model, folder, settings, max_trials, max_epochs, objective, seed)
-    train, held_out = ((x[parts[name]], labels[parts[name]]) for name in ("train", "validation"))
-    direction = "min" if less_is_better(objective) else "max"
-    keras.utils.set_random_seed(seed)
-    tuner.search(
-        *train,
-        validation_data=held_out,
-        epochs=max_epochs,
-        verbose=1 if verbose else 0,
-        callbacks=[keras.callbacks.EarlyStopping(objective, patience=patience, mode=direction)],
-    )
-    trials = _table(tuner.oracle, objective)
-    replace(folder / "trials.csv", lambda path: trials.to_csv(path, index=False))
     final = folder / "result.json"
+    parts = problem.open(folder)
+    trials = Trials(
+        algorithm,
+        problem.model,
+        folder.absolute(),
+        *parts,
+        settings=settings,
+        max_trials=max_trials,
+        max_epochs=max_epochs,
+        objective=objective,
+        patience=patience,
+        prune=prune,
+        seed=seed,
+        verbose=verbose,
+    )
+    if not final.exists() and not _tried(trials, workers, trial_timeout):
+        return None
+    oracle = trials.tuner().oracle
+    table = trial_table(oracle)
+    replace(folder / "trials.csv", lambda path: table.to_csv(path, index=False))
     if not final.exists():
-        _finish(folder, tuner, model, x, labels, parts, max_epochs, seed)
+        _finish(folder, oracle, problem)
     found = read_json(final)
-    return SearchResult(trials, found["best"], found["test_metrics"], objective, folder)
+    result = SearchResult(table, found["best"], found["test_metrics"], objective, folder)
+    report.write(result, note)
+    return result
+
+
+def _tried(trials: Trials, workers: int | None, timeout: float | None) -> bool:
+    """Try settings until there are enough; whether this process is the one to go on from there."""
+    if workers is None and not alone():
+        return take_part(trials, timeout)
+    # A search of this machine's own has no other chief, whatever the environment says.
+    with without_chief():
+        if workers is None or workers == 1:
+            trials.run()
+        else:
+            supervise(trials, workers, timeout)
+    return True
+
+
+def _callable(recipe) -> Callable:
+    if callable(recipe):
+        return recipe
+    allowed = dict.fromkeys((*RECIPES, TRANSFER))
+    find(str(recipe), allowed, what="recipe")
+    return RECIPES[recipe]
+
+
+def _as_json(value):
+    return json.loads(json.dumps(value, default=str))
 
 
 def _settings_of(algorithm: str, space) -> tuple[list[dict] | None, Mapping | None]:
@@ -154,15 +208,6 @@ def _settings_of(algorithm: str, space) -> tuple[list[dict] | None, Mapping | No
     return [dict(setting) for setting in space], values
 
 
-def _hyper_model(recipe, space, fixed, x, num_classes, seed) -> HyperModel:
-    own = HyperModel(recipe, **fixed) if space is None else None
-    if own is not None and own.own:
-        return own
-    shape = int(x.shape[1]) if x.ndim == 2 else tuple(map(int, x.shape[1:]))
-    given = {"input_shape": shape, "num_classes": num_classes, "seed": seed, **fixed}
-    return HyperModel(recipe, space, **given)
-
-
 def _grid_size(space: Mapping, max_trials: int) -> int:
     """The number of combinations, conditions not counted; refused where it is too large."""
     ranges = [name for name, values in space.items() if isinstance(values, tuple)]
@@ -177,74 +222,17 @@ def _grid_size(space: Mapping, max_trials: int) -> int:
     return max_trials
 
 
-def _tuner(algorithm, model, folder, settings, max_trials, max_epochs, objective, seed):
-    direction = "min" if less_is_better(objective) else "max"
-    options = {"objective": keras_tuner.Objective(objective, direction), "seed": seed + 1}
-    if algorithm == "manual":
-        del options["seed"]
-        options["settings"] = settings
-    elif algorithm == "hyperband":
-        options["max_epochs"] = max_epochs
-    else:
-        options["max_trials"] = max_trials
-    oracle = safe(ALGORITHMS[algorithm], **options)
-    kind = _Hyperband if algorithm == "hyperband" else keras_tuner.Tuner
-    # A search in one process has no chief, whatever the environment says.
-    os.environ.pop("KERASTUNER_ORACLE_IP", None)
-    return kind(
-        oracle=oracle,
-        hypermodel=model,
-        directory=str(folder),
-        project_name=PROJECT,
-        overwrite=False,
-    )
-
-
-class _Hyperband(keras_tuner.Hyperband):
-    """keras-tuner's Hyperband, whose rounds go on from weights before, with a safe oracle."""
-
-    def __init__(self, oracle, **options):
-        keras_tuner.Tuner.__init__(self, oracle=oracle, **options)
-
-
-def _table(oracle, objective: str) -> pd.DataFrame:
-    rows = []
-    for trial_id in sorted(oracle.trials):
-        trial = oracle.trials[trial_id]
-        rows.append(
-            {
-                "trial": int(trial_id),
-                "status": trial.status.lower(),
-                "score": np.nan if trial.score is None else trial.score,
-                "best_epoch": None if trial.best_step is None else trial.best_step + 1,
-                **{k: v for k, v in trial.hyperparameters.values.items() if "/" not in k},
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _finish(folder, tuner, model, x, labels, parts, max_epochs, seed) -> None:
-    """Train the best setting on train and validation, and use the test part."""
-    best = completed(tuner.oracle, 1)
+def _finish(folder: Path, oracle: keras_tuner.Oracle, problem: Problem) -> None:
+    """Train the best setting again, use the test part, and note both."""
+    best = completed(oracle, 1)
     if not best:
-        reasons = {(trial.message or "").strip()[-300:] for trial in tuner.oracle.trials.values()}
+        reasons = {(trial.message or "").strip()[-300:] for trial in oracle.trials.values()}
         raise ValueError(f"space: no trial could be finished. {' '.join(sorted(reasons))}")
-    trial = best[0]
-    rows = np.concatenate([parts["train"], parts["validation"]])
-    keras.utils.set_random_seed(seed)
-    final = model.build(trial.hyperparameters)
-    model.fit(
-        trial.hyperparameters,
-        final,
-        x[rows],
-        labels[rows],
-        epochs=min((trial.best_step or 0) + 1, max_epochs),
-        verbose=0,
-    )
-    tested = final.evaluate(x[parts["test"]], labels[parts["test"]], verbose=0, return_dict=True)
-    replace(folder / "model.keras", lambda path: final.save(path))
-    values = {k: v for k, v in trial.hyperparameters.values.items() if "/" not in k}
+    tested = problem.finish(folder, best[0])
     write_json(
         folder / "result.json",
-        {"best": values, "test_metrics": {name: float(v) for name, v in tested.items()}},
+        {
+            "best": setting_of(best[0]),
+            "test_metrics": {name: float(value) for name, value in tested.items()},
+        },
     )

@@ -103,13 +103,18 @@ def resolve(recipe: Callable, space: Mapping | None, fixed: Mapping) -> dict:
         if name not in known:
             raise unknown("hyperparameter", name, known)
     merged = {name: values for name, values in defaults.items() if name not in fixed}
-    merged |= {name: _checked(name, values) for name, values in (space or {}).items()}
+    merged |= {name: checked(name, values) for name, values in (space or {}).items()}
     if not merged:
         raise ValueError("space: nothing is left to search.")
     return merged
 
 
-def _checked(name: str, values):
+def checked(name: str, values):
+    """The values of a parameter, refused where they are none.
+
+    Raises:
+        ValueError: an empty choice, or a range that is none.
+    """
     if isinstance(values, list) and not values:
         raise ValueError(f"space: {name} has no values.")
     if isinstance(values, tuple):
@@ -125,20 +130,23 @@ def _checked(name: str, values):
     return values
 
 
-def draw(hp, space: Mapping) -> dict:
+def draw(hp, space: Mapping, conditions: Mapping | None = None) -> dict:
     """Ask keras-tuner for a value of each parameter that applies.
 
     Args:
         hp: `keras_tuner.HyperParameters`.
         space: what `resolve` gave.
+        conditions: parameter to (the one that it depends on, whether a value of that one allows
+            it); those of the recipes by default.
 
     Returns:
         Name to value; parameters whose condition does not hold are left out.
     """
     values = {}
-    parents = {parent for parent, _ in CONDITIONS.values()}
+    conditions = CONDITIONS if conditions is None else conditions
+    parents = {parent for parent, _ in conditions.values()}
     for name in sorted(space, key=lambda name: name not in parents):
-        parent, holds = CONDITIONS.get(name, (None, None))
+        parent, holds = conditions.get(name, (None, None))
         if parent not in space:
             values[name] = _ask(hp, name, space[name])
         else:

@@ -1,0 +1,232 @@
+"""A search over transfer learning on a folder: strategy, rates, dropout, augmentation."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import keras_tuner
+import pandas as pd
+
+from callbacks.lookup import find, unknown
+from recipes import backbones
+from recipes.images import augment
+from recipes.images.folder import scan
+from recipes.images.split import split
+from recipes.transfer import model as transfer_model
+from recipes.transfer import strategies
+from recipes.transfer.data import content_key, load_parts
+from recipes.transfer.features import ArrayCache, features
+from recipes.transfer.fine_tune import fine_tune
+from recipes.transfer.strategies import FineTuneStrategy
+from recipes.tuning.problem import Problem
+from recipes.tuning.protocol import check_shares
+from recipes.tuning.space import checked, draw
+from recipes.workflow import fit_folder
+
+TRANSFER = "transfer"
+SPACE = {
+    "strategy": ["small_similar", "small_dissimilar", "large_similar"],
+    "learning_rate": (3e-4, 1e-2, "log"),
+    "fine_tune_rate": (3e-5, 1e-3, "log"),
+    "dropout": (0.0, 0.5),
+    "batch_size": [16, 32, 64],
+    "augmentation": ["none", "light", "strong"],
+}
+CONDITIONS = {
+    "fine_tune_rate": ("strategy", lambda name: len(strategies.get(name).phases) > 1),
+    "augmentation": ("strategy", lambda name: strategies.get(name).phases[-1].trainable_from == 0),
+}
+# Of `fit_folder`, and given by the search itself, or without meaning for it.
+_OWN = ("folder", "output", "epochs", "validation", "test", "seed", "overwrite", "verbose")
+
+
+def of_transfer(
+    data,
+    space: Mapping | None,
+    fixed: dict,
+    *,
+    validation: float,
+    test: float,
+    max_epochs: int,
+    seed: int,
+    verbose: bool,
+) -> Problem:
+    """The problem of transfer learning on a folder with one subfolder of pictures a class.
+
+    Raises:
+        ValueError: the folder, the space or an argument is not usable.
+    """
+    if not isinstance(data, str | Path):
+        raise ValueError('data: recipe="transfer" takes a folder of pictures.')
+    check_shares(validation, test)
+    space = _resolve(space, fixed)
+    frame = scan(data, groups=fixed.get("groups"), verbose=verbose)
+    frame = split(frame, validation=validation, test=test, seed=seed)
+    model = TransferHyperModel(frame, space, {"seed": seed, **fixed}, verbose=verbose)
+
+    def begin(folder: Path):
+        model.prepare(folder / "cache")
+        return (), ()
+
+    def finish(folder: Path, trial) -> dict[str, float]:
+        values = {**fixed, **trial.hyperparameters.values}
+        options = {k: v for k, v in values.items() if k in _arguments()}
+        run = fit_folder(
+            data,
+            output=folder / "run",
+            **{**options, "strategy": plan_of(values)},
+            epochs=max_epochs,
+            validation=validation,
+            test=test,
+            seed=seed,
+            verbose=verbose,
+        )
+        return {k: v for k, v in run.metrics.items() if k != "pictures"}
+
+    return Problem(model, content_key(frame), begin, finish)
+
+
+def plan_of(values: Mapping) -> FineTuneStrategy:
+    """The strategy of a setting, with its rates.
+
+    Example:
+        >>> values = {"strategy": "large_similar", "learning_rate": 0.01, "fine_tune_rate": 1e-4}
+        >>> [phase.learning_rate for phase in plan_of(values).phases]
+        [0.01, 0.0001]
+    """
+    plan = strategies.get(values.get("strategy", "small_similar"))
+    rates = [values.get("learning_rate")] + [values.get("fine_tune_rate")] * len(plan.phases)
+    phases = tuple(
+        replace(phase, learning_rate=rate or phase.learning_rate)
+        for phase, rate in zip(plan.phases, rates, strict=False)
+    )
+    return replace(plan, phases=phases)
+
+
+class TransferHyperModel(keras_tuner.HyperModel):
+    """Transfer learning on decoded parts as a `keras_tuner.HyperModel`.
+
+    What a process needs of the pictures it reads from the search's folder, so that worker
+    processes share it.
+
+    Args:
+        frame: what `split` gave.
+        space: of a search.
+        fixed: arguments of `fit_folder` that are not searched.
+        verbose: whether the preparation shows its progress.
+    """
+
+    warm_start = False  # Hyperband's later rounds train anew, for longer
+
+    def __init__(self, frame: pd.DataFrame, space: Mapping, fixed: Mapping, *, verbose: bool):
+        super().__init__()
+        self.frame = frame
+        self.space = dict(space)
+        self.fixed = dict(fixed)
+        self.verbose = verbose
+        self.classes = sorted(frame.loc[frame["status"] == "ok", "class"].unique())
+        self.folder: Path | None = None
+        self._parts: tuple | None = None
+
+    def __getstate__(self):
+        return {**self.__dict__, "_parts": None}
+
+    def prepare(self, folder: Path) -> None:
+        """Decode the pictures, and compute the features at each boundary that a trial may use."""
+        self.folder = folder.absolute()
+        data, cache = self._data()
+        listed = self.space.get("strategy", self.fixed.get("strategy", "small_similar"))
+        plans = [
+            strategies.get(name) for name in (listed if isinstance(listed, list) else [listed])
+        ]
+        start = self._build("pretrained", 0.0)
+        phases = [p for plan in plans if plan.weights == "pretrained" for p in plan.phases]
+        for first in sorted({phase.first_trainable(start.num_stages) for phase in phases} - {0}):
+            for name in ("train", "validation"):
+                features(
+                    start.frozen_part(first),
+                    data[name],
+                    cache,
+                    label=f"Features, {name} part",
+                    verbose=self.verbose,
+                )
+
+    def _data(self) -> tuple:
+        """The parts, and the cache that holds them: files, which processes share."""
+        if self._parts is None:
+            cache = ArrayCache(self.folder, memory_limit=0)
+            size = self._build(None, 0.0).backbone.image_size
+            data, _ = load_parts(self.frame, self.classes, size, cache, verbose=self.verbose)
+            self._parts = (data, cache)
+        return self._parts
+
+    def _build(self, weights: str | None, dropout: float):
+        return transfer_model.build(
+            self.fixed.get("backbone", "efficientnet_lite0"),
+            len(self.classes),
+            weights=weights and self.fixed.get("weights", weights),
+            image_size=self.fixed.get("image_size"),
+            dropout=dropout,
+            seed=self.fixed["seed"],
+        )
+
+    def build(self, hp):
+        """The model that a setting begins with."""
+        values = {**self.fixed, **draw(hp, self.space, CONDITIONS)}
+        weights = "pretrained" if plan_of(values).weights == "pretrained" else None
+        self._start = self._build(weights, values.get("dropout", 0.2))
+        return self._start.model
+
+    def fit(self, hp, model, *args, epochs: int, **options):
+        """Train by the setting's strategy; the metrics of the epoch whose weights it kept."""
+        values = {**self.fixed, **hp.values}
+        plan = plan_of(values).with_epochs(epochs)
+        data, cache = self._data()
+        history, _ = fine_tune(
+            self._start,
+            plan,
+            data,
+            cache,
+            batch_size=values.get("batch_size", 32),
+            augmentation=augment.get(values.get("augmentation", "light")),
+            seed=self.fixed["seed"],
+            verbose=False,
+        )
+        last = history[history["phase"] == plan.phases[-1].name]
+        best = last.loc[last["val_loss"].idxmin()]
+        return {name: float(best[name]) for name in ("val_loss", "val_accuracy")}
+
+
+def _arguments() -> list[str]:
+    return [n for n in inspect.signature(fit_folder).parameters if n not in _OWN]
+
+
+def _strategies(space: Mapping, fixed: Mapping) -> list[str]:
+    """The names of the strategies that a search may use."""
+    names = space.get("strategy", fixed.get("strategy", "small_similar"))
+    return names if isinstance(names, list) else [names]
+
+
+def _resolve(space: Mapping | None, fixed: Mapping) -> dict:
+    known = {**SPACE, **dict.fromkeys(_arguments())}
+    for name in (*(space or {}), *fixed):
+        if name not in known:
+            raise unknown("hyperparameter", name, known)
+    both = sorted(set(space or {}) & set(fixed))
+    if both:
+        raise ValueError(f"space: {', '.join(both)} cannot be searched and fixed at once.")
+    unsearchable = sorted(set(space or {}) - set(SPACE))
+    if unsearchable:
+        raise ValueError(
+            f"space: {', '.join(unsearchable)} can be fixed only; {', '.join(SPACE)} are searched."
+        )
+    merged = {name: values for name, values in SPACE.items() if name not in fixed}
+    merged |= {name: checked(name, values) for name, values in (space or {}).items()}
+    if not merged:
+        raise ValueError("space: nothing is left to search.")
+    for name in _strategies(merged, fixed):
+        find(name, strategies.STRATEGIES, what="strategy")
+    backbone = fixed.get("backbone", "efficientnet_lite0")
+    find(backbone, dict.fromkeys(backbones.names()), what="backbone")
+    return merged

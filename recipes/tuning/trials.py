@@ -1,0 +1,242 @@
+"""The trying of settings: a keras-tuner Tuner, made alike in one process and in each of several."""
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import grpc
+import keras
+import keras_tuner
+
+from recipes.files import read_json, write_json
+from recipes.tuning.oracles import GeneticOracle, GridOracle, ManualOracle, safe
+
+ALGORITHMS = {
+    "manual": ManualOracle,
+    "grid": GridOracle,
+    "random": keras_tuner.oracles.RandomSearchOracle,
+    "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
+    "hyperband": keras_tuner.oracles.HyperbandOracle,
+    "genetic": GeneticOracle,
+}
+PROJECT = "trials"
+IDLE_SECONDS = 0.05
+MEDIAN_FROM = 5
+
+
+def less_is_better(objective: str) -> bool:
+    """Whether a metric is minimized.
+
+    Example:
+        >>> less_is_better("val_loss"), less_is_better("val_accuracy")
+        (True, False)
+    """
+    return "loss" in objective or "error" in objective
+
+
+@dataclass
+class Trials:
+    """All that trying settings needs; what a worker process is given.
+
+    Attributes:
+        algorithm: a name of `ALGORITHMS`.
+        model: a `keras_tuner.HyperModel`.
+        folder: of the search.
+        train: what `fit` learns from, as its positional arguments.
+        held_out: what decides.
+        settings: of "manual".
+        max_trials: settings to try.
+        max_epochs: of a trial.
+        objective: the metric that decides.
+        patience: epochs without a better one before a trial ends.
+        prune: whether a trial ends that is worse than the median of the others at its epoch.
+        seed: of the algorithm and of each trial.
+        verbose: whether keras-tuner prints its progress.
+    """
+
+    algorithm: str
+    model: keras_tuner.HyperModel
+    folder: Path
+    train: tuple = field(repr=False)
+    held_out: tuple = field(repr=False)
+    settings: list[dict] | None = None
+    max_trials: int = 20
+    max_epochs: int = 20
+    objective: str = "val_loss"
+    patience: int = 5
+    prune: bool = True
+    seed: int = 0
+    verbose: bool = True
+
+    @property
+    def direction(self) -> str:
+        """Whether the objective is minimized or maximized, in Keras' words."""
+        return "min" if less_is_better(self.objective) else "max"
+
+    def tuner(self) -> keras_tuner.Tuner:
+        """The Tuner, with what its folder holds of an earlier process."""
+        options = {
+            "objective": keras_tuner.Objective(self.objective, self.direction),
+            "seed": self.seed + 1,
+        }
+        if self.algorithm == "manual":
+            options = {"objective": options["objective"], "settings": self.settings}
+        elif self.algorithm == "hyperband":
+            options["max_epochs"] = self.max_epochs
+        else:
+            options["max_trials"] = self.max_trials
+        kind = _HyperbandTuner if self.algorithm == "hyperband" else _Tuner
+        tuner = kind(
+            seed=self.seed,
+            oracle=safe(ALGORITHMS[self.algorithm], **options),
+            hypermodel=self.model,
+            directory=str(self.folder),
+            project_name=PROJECT,
+        )
+        tuner.go_on()
+        return tuner
+
+    def run(self) -> None:
+        """Try settings until the algorithm has enough, in this process or as a chief's worker."""
+        stopping = [
+            keras.callbacks.EarlyStopping(
+                self.objective, patience=self.patience, mode=self.direction
+            )
+        ]
+        if self.prune and self.algorithm != "hyperband":  # which has its own way to drop trials
+            stopping.append(MedianStopping(self.folder / "curves", self.objective))
+        self.tuner().search(
+            *self.train,
+            validation_data=self.held_out,
+            epochs=self.max_epochs,
+            verbose=1 if self.verbose else 0,
+            callbacks=stopping,
+        )
+
+
+class _Tuner(keras_tuner.Tuner):
+    """keras-tuner's Tuner with a seed a trial, whichever process runs it and when."""
+
+    def __init__(self, seed: int, **options):
+        self.seed = seed
+        super().__init__(**options)
+
+    def go_on(self) -> None:
+        """Read the oracle's state where this process' own file is missing.
+
+        keras-tuner looks at its file alone, and begins from nothing without it.
+        """
+        state = Path(self.project_dir) / "oracle.json"
+        if not self._is_worker() and state.exists() and not self.oracle.start_order:
+            self.oracle.reload()
+
+    def pre_create_trial(self):
+        """Wait a little: a worker asks again at once when there is nothing to do yet."""
+        if self._is_worker():
+            time.sleep(IDLE_SECONDS)
+
+    def run_trial(self, trial, *args, **options):
+        """One trial, from its own seed."""
+        keras.utils.set_random_seed((1_000_003 * self.seed + int(trial.trial_id)) % 2**32)
+        for callback in options.get("callbacks", []):
+            if isinstance(callback, MedianStopping):
+                callback.trial = trial.trial_id
+        return super().run_trial(trial, *args, **options)
+
+    def _run_and_update_trial(self, trial, *args, **options):
+        try:
+            super()._run_and_update_trial(trial, *args, **options)
+        except grpc.RpcError as error:  # is no failure of the trial
+            raise keras_tuner.errors.FatalError(f"The chief was lost: {error.code()}.") from None
+
+
+class _HyperbandTuner(_Tuner, keras_tuner.Hyperband):
+    """keras-tuner's Hyperband, whose rounds go on from weights before, with a safe oracle."""
+
+    def __init__(self, seed: int, oracle, **options):
+        self.seed = seed
+        keras_tuner.Tuner.__init__(self, oracle=oracle, **options)
+
+    def _build_hypermodel(self, hp):
+        if getattr(self.hypermodel, "warm_start", True):
+            return super()._build_hypermodel(hp)
+        return keras_tuner.Tuner._build_hypermodel(self, hp)
+
+
+class MedianStopping(keras.callbacks.Callback):
+    """Ends a trial whose best value so far is worse than the median of the others at that epoch.
+
+    The curves of the trials lie in files, one a trial, so that trials of several processes and of
+    an earlier one count.
+
+    Args:
+        folder: of the curves; it is made.
+        objective: the metric.
+        from_epoch: no trial ends before it has had so many epochs.
+
+    Source:
+        The median stopping rule of D. Golovin et al., Google Vizier, KDD 2017, section 3.2.1.
+    """
+
+    def __init__(self, folder: Path, objective: str, from_epoch: int = 3):
+        super().__init__()
+        self.folder = folder
+        self.objective = objective
+        self.from_epoch = from_epoch
+        self.trial = ""
+
+    def on_train_begin(self, logs=None):
+        """Forget the curve of another trial."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.curve: list[float] = []
+        self.others = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Note the epoch's value, and compare the best so far."""
+        self.curve.append(float((logs or {}).get(self.objective, float("nan"))))
+        seen = len(self.curve)
+        if seen < self.from_epoch:
+            return
+        if self.others is None:
+            self.others = self._read_others()
+        best = min if less_is_better(self.objective) else max
+        theirs = [best(curve[:seen]) for curve in self.others if len(curve) >= seen]
+        if len(theirs) >= MEDIAN_FROM:
+            middle, own = median(theirs), best(self.curve)
+            self.model.stop_training |= own > middle if best is min else own < middle
+
+    def on_train_end(self, logs=None):
+        """Keep the curve for the trials to come."""
+        write_json(self.folder / f"{self.trial}.json", {"values": self.curve})
+
+    def _read_others(self) -> list[list[float]]:
+        curves = []
+        for path in sorted(self.folder.glob("*.json")):
+            if path.stem != self.trial:
+                with contextlib.suppress(FileNotFoundError):
+                    curves.append(read_json(path)["values"])
+        return curves
+
+
+def alone() -> bool:
+    """Whether this process searches alone: no chief is named in the environment.
+
+    Example:
+        >>> alone()
+        True
+    """
+    return "KERASTUNER_ORACLE_IP" not in os.environ
+
+
+@contextlib.contextmanager
+def without_chief():
+    """Take the chief out of the environment, for a search that has none."""
+    names = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
+    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
