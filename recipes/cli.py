@@ -66,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--output", required=True, help="the run's folder")
     demo.add_argument("--overwrite", action="store_true", help="replace a finished run")
 
+    search = _command(commands, "search", _search, "search the settings of a training")
+    search.add_argument("data", help="a folder of pictures, or a CSV file with --target")
+    search.add_argument("--directory", required=True, help="the search's folder, made by this")
+    _add_search_options(search)
+
     _command(commands, "backbones", _backbones, "list the pretrained backbones")
     return parser
 
@@ -107,6 +112,31 @@ def _add_fit_options(fit: argparse.ArgumentParser) -> None:
     add("--cache-limit", type=int, metavar="BYTES", help="memory for features (2147483648)")
     add("--seed", type=int, help="of everything random (0)")
     add("--overwrite", action="store_true", help="replace a finished run")
+
+
+def _add_search_options(search: argparse.ArgumentParser) -> None:
+    """The options of `search`: names and defaults of `recipes.search`, defaults in brackets."""
+    add = search.add_argument
+    add("--recipe", help="transfer, cnn, resnet, mobilenet, or mlp for a CSV file (transfer)")
+    add("--target", help="the CSV file's column of classes")
+    add("--algorithm", help="grid, random, bayesian, hyperband or genetic (bayesian)")
+    add("--max-trials", type=int, help="settings to try (20)")
+    add("--max-epochs", type=int, help="at the most so many a trial, or a phase of it (20)")
+    add("--objective", help="val_loss or val_accuracy (val_loss)")
+    add("--patience", type=int, help="epochs without a better one before a trial ends (5)")
+    add(
+        "--prune",
+        action=argparse.BooleanOptionalAction,
+        help="whether a trial worse than the median ends early (it does)",
+    )
+    add("--validation", type=float, help="share of the data (0.2)")
+    add("--test", type=float, help="share of the data (0.2)")
+    add("--workers", type=int, help="processes that try side by side (1)")
+    add("--trial-timeout", type=float, metavar="SECONDS", help="after which a trial is lost")
+    add("--backbone", help="of transfer, see `recipes backbones` (efficientnet_lite0)")
+    add("--image-size", type=int, metavar="PIXELS", help="side of the pictures")
+    add("--seed", type=int, help="of everything random (0)")
+    add("--overwrite", action="store_true", help="replace another search there")
 
 
 def _import_keras() -> None:
@@ -157,6 +187,24 @@ def _demo(**options) -> None:
     from recipes.demo import fit_demo
 
     _show(fit_demo(**options))
+
+
+def _search(data: str, recipe: str | None = None, **options) -> None:
+    _import_keras()
+    import pandas as pd
+
+    from recipes.tuning.search import search
+
+    table = Path(data).suffix.lower() == ".csv"
+    recipe = recipe or ("mlp" if table else "transfer")
+    result = search(recipe, pd.read_csv(data) if table else data, **options)
+    if result is None:  # a worker of several machines
+        return
+    for name, value in result.best.items():
+        print(f"{name:20}{value}")
+    for name, value in result.test_metrics.items():
+        print(f"{name:20}{value:.4f} on the test part, used once")
+    print(f"{'report':20}{result.folder / 'report.html'}")
 
 
 def _backbones() -> None:

@@ -99,9 +99,10 @@ class Batches(keras.utils.PyDataset):
         sample_weights: (n,), or None.
         batch_size: rows a batch; the last may be smaller.
         shuffle: whether each epoch has an order of its own.
+        passes: how often an epoch goes through the rows, each time in another order.
         seed: of the order.
         epoch: the epoch to begin at, so that an interrupted training goes on in the same order.
-        transform: what is done to a batch of inputs, given them and a (seed, epoch, row) for each.
+        transform: what is done to a batch of inputs, given them and a (seed, pass, row) for each.
 
     Example:
         >>> batches = Batches(np.arange(4.0), np.arange(4), batch_size=3)
@@ -118,6 +119,7 @@ class Batches(keras.utils.PyDataset):
         sample_weights: np.ndarray | None = None,
         batch_size: int = 32,
         shuffle: bool = False,
+        passes: int = 1,
         seed: int = 0,
         epoch: int = 0,
         transform: Callable[[np.ndarray, list], np.ndarray] | None = None,
@@ -128,26 +130,34 @@ class Batches(keras.utils.PyDataset):
         self.sample_weights = sample_weights
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.passes = passes
         self.seed = seed
         self.epoch = epoch
         self.transform = transform
 
     def __len__(self):
-        return -(-len(self.targets) // self.batch_size)
+        return -(-len(self.targets) * self.passes // self.batch_size)
 
     def __getitem__(self, index):
-        rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
-        x = self.inputs[(self.epoch + rows) % len(self.inputs), rows]
+        places = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        rows = self._order()[places]
+        turns = self.epoch * self.passes + np.arange(len(self.targets) * self.passes)[
+            places
+        ] // len(self.targets)
+        x = self.inputs[(turns + rows) % len(self.inputs), rows]
         if self.transform is not None:
-            x = self.transform(x, [(self.seed, self.epoch, int(row)) for row in rows])
+            keys = zip(turns.tolist(), rows.tolist(), strict=True)
+            x = self.transform(x, [(self.seed, turn, row) for turn, row in keys])
         x = x if x.dtype == "uint8" else x.astype("float32")
         weights = () if self.sample_weights is None else (self.sample_weights[rows],)
         return (x, self.targets[rows], *weights)
 
     def _order(self) -> np.ndarray:
+        rows = np.arange(len(self.targets))
         if not self.shuffle:
-            return np.arange(len(self.targets))
-        return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.targets))
+            return np.tile(rows, self.passes)
+        rng = np.random.default_rng([self.seed, self.epoch])
+        return np.concatenate([rng.permutation(rows) for _ in range(self.passes)])
 
     def on_epoch_end(self):
         """Move on to the next epoch's order."""

@@ -112,7 +112,7 @@ def features(
         views: how many versions of each picture; the first is the picture as it is, the others
             are augmented.
         augmentation: how the further views differ.
-        batch_size: pictures in one forward pass.
+        batch_size: pictures in one forward pass; the training's may differ.
         seed: of the augmentation.
         label: what the progress bar says.
         verbose: whether it is shown.

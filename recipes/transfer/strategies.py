@@ -25,6 +25,8 @@ class Phase:
         stage_factor: each stage further from the classifier learns at the rate of the one after
             it times this factor (discriminative rates, arXiv 1801.06146).
         patience: epochs without a better validation loss before the phase ends early.
+        min_steps: an epoch has at least so many steps: a small training part is passed through
+            several times, since what a phase learns depends on its steps.
         update_batch_norm: whether batch normalization trains and moves its statistics. False
             keeps them as they came, in the frozen and in the trained part.
 
@@ -40,6 +42,7 @@ class Phase:
     decay: str = "cosine_decay"
     stage_factor: float = 1.0
     patience: int = 5
+    min_steps: int = 1
     update_batch_norm: bool = False
 
     def __post_init__(self):
@@ -52,6 +55,15 @@ class Phase:
             raise ValueError(f"epochs: {self.epochs!r} is not a number of epochs from 1 up.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate: {self.learning_rate!r} is not positive.")
+
+    def passes(self, rows: int, batch_size: int) -> int:
+        """How often an epoch goes through the training part.
+
+        Example:
+            >>> Phase("head", 1.0, epochs=1, learning_rate=1e-3, min_steps=32).passes(100, 32)
+            11
+        """
+        return max(1, -(-self.min_steps * batch_size // rows))
 
     def first_trainable(self, num_stages: int) -> int:
         """Index of the first stage that is trained; `num_stages` for the classifier alone.
@@ -104,7 +116,7 @@ class FineTuneStrategy:
         return cls(**{**values, "phases": phases})
 
 
-HEAD = Phase("classifier", trainable_from=1.0, epochs=30, learning_rate=1e-3)
+HEAD = Phase("classifier", trainable_from=1.0, epochs=30, learning_rate=1e-3, min_steps=32)
 
 STRATEGIES = {
     strategy.name: strategy

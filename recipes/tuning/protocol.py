@@ -23,7 +23,7 @@ def as_arrays(data, target: str | None) -> tuple[np.ndarray, np.ndarray, np.ndar
         x, y = features.to_numpy("float32"), data[target].to_numpy()
     else:
         x, y = _read_dataset(data) if hasattr(data, "element_spec") else map(np.asarray, data)
-        if y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all():  # one-hot
+        if y.ndim == 2 and y.shape[1] > 1 and ((y != 0).sum(axis=1) == 1).all():  # one-hot
             y = y.argmax(axis=1)
         y = y.reshape(len(y), -1)
         if y.shape[1] != 1:

@@ -140,7 +140,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
         plans = [
             strategies.get(name) for name in (listed if isinstance(listed, list) else [listed])
         ]
-        start = self._build("pretrained", 0.0)
+        start = self._model("pretrained", 0.0)
         phases = [p for plan in plans if plan.weights == "pretrained" for p in plan.phases]
         for first in sorted({phase.first_trainable(start.num_stages) for phase in phases} - {0}):
             for name in ("train", "validation"):
@@ -156,12 +156,12 @@ class TransferHyperModel(keras_tuner.HyperModel):
         """The parts, and the cache that holds them: files, which processes share."""
         if self._parts is None:
             cache = ArrayCache(self.folder, memory_limit=0)
-            size = self._build(None, 0.0).backbone.image_size
+            size = self._model(None, 0.0).backbone.image_size
             data, _ = load_parts(self.frame, self.classes, size, cache, verbose=self.verbose)
             self._parts = (data, cache)
         return self._parts
 
-    def _build(self, weights: str | None, dropout: float):
+    def _model(self, weights: str | None, dropout: float):
         return transfer_model.build(
             self.fixed.get("backbone", "efficientnet_lite0"),
             len(self.classes),
@@ -175,7 +175,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
         """The model that a setting begins with."""
         values = {**self.fixed, **draw(hp, self.space, CONDITIONS)}
         weights = "pretrained" if plan_of(values).weights == "pretrained" else None
-        self._start = self._build(weights, values.get("dropout", 0.2))
+        self._start = self._model(weights, values.get("dropout", 0.2))
         return self._start.model
 
     def fit(self, hp, model, *args, epochs: int, **options):

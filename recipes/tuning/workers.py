@@ -162,7 +162,7 @@ class _Process:
 
 def main() -> None:
     """A process of a supervised search: its task comes on standard input."""
-    source = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115: open until the end
+    source = sys.stdin.buffer.raw
     size = int.from_bytes(source.read(8), "little")
     task = bytearray()
     while len(task) < size:

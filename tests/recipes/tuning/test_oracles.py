@@ -7,7 +7,8 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from recipes.tuning.oracles import GeneticOracle, ManualOracle, SafeState, safe
+from recipes.tuning.oracles import MOST_STARTS, GeneticOracle, ManualOracle, SafeState, safe
+from recipes.tuning.trials import ALGORITHMS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*currentThread.*|.*getName.*:DeprecationWarning")
 
@@ -229,3 +230,74 @@ def test_failed_trials_do_not_stop_the_search(tmp_path):
     oracle = genetic(mixed_space, trials=12)
     run(oracle, lambda values: float("nan"), tmp_path, 12)
     assert [trial.status for trial in oracle.trials.values()] == ["FAILED"] * 12
+
+
+def grid_space():
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("optimizer", ["adam", "sgd"])
+    with hp.conditional_scope("optimizer", ["sgd"]):
+        hp.Choice("momentum", [0.0, 0.5, 0.9])
+    hp.Choice("width", [4, 8, 16])
+    return hp
+
+
+def make(kind, **options):
+    return safe(ALGORITHMS[kind], hyperparameters=grid_space(), objective=OBJECTIVE, **options)
+
+
+@pytest.mark.parametrize("before", range(13))
+def test_a_grid_goes_on_after_a_restart(tmp_path, before):
+    def width(values):
+        return values["width"]
+
+    done = run(make("grid", max_trials=50), width, tmp_path, before)
+    again = make("grid", max_trials=50)
+    again._set_project_dir(str(tmp_path), "a")
+    if before:
+        again.reload()
+    done += run(again, width, tmp_path, 50)
+    whole = {("adam", None, w) for w in (4, 8, 16)}
+    whole |= {("sgd", m, w) for m in (0.0, 0.5, 0.9) for w in (4, 8, 16)}
+    found = [(v["optimizer"], v.get("momentum"), v["width"]) for v in done]
+    assert sorted(found, key=str) == sorted(whole, key=str)
+
+
+def test_a_trial_ends_once_although_two_workers_come_with_it(tmp_path):
+    oracle = make("random", max_trials=3, seed=1)
+    oracle._set_project_dir(str(tmp_path), "a")
+    oracle.verbose = 0
+    slow = oracle.create_trial("slow")
+    assert oracle.give_up(1000) == []
+    assert oracle.give_up(0) == ["slow"]
+    quick = oracle.create_trial("quick")
+    assert quick.trial_id == slow.trial_id
+    for trial in (quick, slow):
+        trial.status = "COMPLETED"
+        oracle.update_trial(trial.trial_id, {"loss": 1.0})
+        oracle.end_trial(trial)
+    assert oracle.end_order == [slow.trial_id]
+    assert not oracle.ongoing_trials
+    assert oracle.create_trial("slow").trial_id != slow.trial_id
+
+
+def test_a_late_worker_takes_its_trial_out_of_the_queue(tmp_path):
+    oracle = make("random", max_trials=3, seed=1)
+    oracle._set_project_dir(str(tmp_path), "a")
+    oracle.verbose = 0
+    slow = oracle.create_trial("slow")
+    oracle.give_up(0)
+    slow.status = "COMPLETED"
+    oracle.update_trial(slow.trial_id, {"loss": 1.0})
+    oracle.end_trial(slow)
+    assert oracle.create_trial("quick").trial_id != slow.trial_id
+
+
+def test_a_trial_that_ends_its_process_again_and_again_fails(tmp_path):
+    oracle = make("random", max_trials=2, seed=1)
+    oracle._set_project_dir(str(tmp_path), "a")
+    oracle.verbose = 0
+    ids = [oracle.create_trial("worker0").trial_id for _ in range(MOST_STARTS + 1)]
+    assert len(set(ids[:-1])) == 1
+    assert ids[-1] != ids[0]
+    assert oracle.trials[ids[0]].status == "FAILED"
+    assert "ended 5 times" in oracle.trials[ids[0]].message

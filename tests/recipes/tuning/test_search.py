@@ -9,9 +9,12 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_wine
 
 import recipes
+from recipes.tuning import report
 from recipes.tuning import search as search_module
+from recipes.tuning.protocol import as_arrays
 from recipes.tuning.result import SearchResult
 from recipes.tuning.space import SPACES, HyperModel, default_space, draw
+from recipes.tuning.trials import MedianStopping
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*currentThread.*|.*getName.*:DeprecationWarning"),
@@ -269,3 +272,90 @@ def test_settings_of_a_default_space_build(recipe):
     assert search_module.ALGORITHMS.keys() == {
         "manual", "grid", "random", "bayesian", "hyperband", "genetic"
     }  # fmt: skip
+
+
+def pairs():
+    import tensorflow as tf
+
+    one_hot = np.eye(3, dtype="float32")[Y]
+    for x, y in ((X, Y), (X, one_hot)):
+        single = tf.data.Dataset.from_tensor_slices((x, y))
+        yield from (single, single.batch(50), single.batch(50, drop_remainder=False))
+    yield (X, one_hot)
+    yield (X, Y[:, None])
+
+
+@pytest.mark.parametrize("data", list(pairs()), ids=str)
+def test_data_come_as_datasets_and_one_hot_too(data):
+    x, labels, classes = as_arrays(data, None)
+    assert np.array_equal(x, X)
+    assert np.array_equal(labels, Y)
+    assert classes.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ((X, np.zeros((len(X), 3))), "neither classes nor one-hot"),
+        ((X, Y[:-1]), "178 inputs and 177 targets"),
+        ((X, np.zeros(len(X))), "all of one class"),
+    ],
+)
+def test_data_that_do_not_fit(data, words):
+    with pytest.raises(ValueError, match=words):
+        as_arrays(data, None)
+
+
+def values_by_epoch(values):
+    """A model whose validation loss follows a list."""
+
+    class Told(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_loss"] = values[epoch]
+
+    return Told()
+
+
+def test_a_trial_below_the_median_ends_early(tmp_path):
+    def train(name, values):
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        stopping = MedianStopping(tmp_path / "curves", "val_loss", from_epoch=3)
+        stopping.trial = name
+        told = values_by_epoch(values)
+        history = model.fit(
+            np.ones((2, 1)), np.ones((2, 1)), epochs=6, verbose=0, callbacks=[told, stopping]
+        )
+        return len(history.epoch)
+
+    for number in range(5):  # the median of the best after 3, 4, … epochs is 2.0
+        assert train(f"0{number}", [9, 9, number, number, number, number]) == 6
+    assert train("05", [9, 9, 2, 2, 2, 2]) == 6
+    assert train("06", [9, 9, 2.5, 1, 1, 1]) == 3
+    assert train("07", [9, 2, 9, 9, 9, 9]) == 6  # its best so far is not worse
+
+
+def test_pruning_does_not_change_the_winner_here(tmp_path):
+    options = {"algorithm": "random", "max_trials": 10, "max_epochs": 8}
+    short = go(tmp_path, name="a", **options)
+    whole = go(tmp_path, name="b", prune=False, **options)
+    assert short.best == whole.best
+    spent = [pd.Series(curves(tmp_path / name)) for name in "a"]
+    assert spent[0].min() < 8
+
+
+def curves(folder):
+    files = sorted((folder / "curves").glob("*.json"))
+    return [len(json.loads(path.read_text())["values"]) for path in files]
+
+
+def test_the_report_escapes_names(tmp_path):
+    trials = pd.DataFrame(
+        {"trial": [0, 1], "status": "completed", "score": [1.0, 2.0], "a": ["<script>", "y"]}
+    )
+    result = SearchResult(trials, {"a": "<script>"}, {"loss": 0.5}, "val_loss", tmp_path)
+    note = {"algorithm": "grid", "recipe": "<script>", "max_epochs": 1, "seed": 0, "space": {}}
+    page = report.write(result, note).read_text()
+    assert "<script>" not in page
+    assert page.count("&lt;script&gt;") >= 3
+    assert "0.5" in page

@@ -9,7 +9,6 @@ import time
 import numpy as np
 import pytest
 
-import recipes
 from recipes.files import DamagedFileError, read_json
 from recipes.tuning import workers
 
@@ -155,7 +154,7 @@ def test_processes_that_only_die_end_the_search_with_their_last_words(
     tmp_path, monkeypatch, processes
 ):
     monkeypatch.setattr(workers, "_COMMAND", "import sys; sys.exit('no such module')")
-    with pytest.raises(RuntimeError, match="no trial ended. The last words of .*no such module"):
+    with pytest.raises(RuntimeError, match=r"no trial ended\. The last words of .*no such module"):
         go(tmp_path / "a", 3, 2)
     assert not any(process.running() for process in processes)
 

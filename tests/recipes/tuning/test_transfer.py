@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+import recipes
+from recipes.cli import main
+from recipes.transfer import strategies
+from recipes.tuning import transfer
+from recipes.tuning.transfer import SPACE, plan_of
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*currentThread.*|.*getName.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:All-NaN"),
+]
+OPTIONS = {"image_size": 32, "max_epochs": 2, "verbose": False}
+FAST = {
+    "strategy": ["small_similar", "small_dissimilar"],
+    "batch_size": [8, 16],
+    "learning_rate": (1e-3, 1e-2, "log"),
+}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Stripes across and along: 12 pictures of each."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name in ("across", "along"):
+        (folder / name).mkdir()
+        for number in range(12):
+            picture = rng.integers(0, 60, (32, 32, 3), "uint8")
+            phase = rng.integers(4)
+            picture[phase::4] += 150
+            picture = picture if name == "across" else picture.transpose(1, 0, 2)
+            Image.fromarray(picture).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """The boundaries and parts for which features were computed."""
+    seen, features = [], transfer.features
+
+    def counting(frozen, part, cache, **options):
+        before = set(cache._arrays)
+        array = features(frozen, part, cache, **options)
+        seen.extend(set(cache._arrays) - before)
+        return array
+
+    monkeypatch.setattr(transfer, "features", counting)
+    monkeypatch.setattr("recipes.transfer.fine_tune.features", counting)
+    return seen
+
+
+def test_the_features_are_computed_once_for_all_trials(photos, tmp_path, computed):
+    result = recipes.search(
+        "transfer", photos, FAST, directory=tmp_path / "a", algorithm="random", max_trials=3,
+        **OPTIONS,
+    )  # fmt: skip
+    assert result.trials["status"].tolist() == ["completed"] * 3
+    assert result.trials["strategy"].isin(FAST["strategy"]).all()
+    small = result.trials["strategy"] == "small_similar"
+    assert result.trials.loc[small, "fine_tune_rate"].isna().all()
+    assert "augmentation" not in result.trials or result.trials["augmentation"].isna().all()
+    # Two boundaries of two parts for the trials; the final run has a cache of its own.
+    plan = strategies.get(result.best["strategy"])
+    assert len(set(computed)) == 4
+    assert len(computed) == 4 + 2 * len(plan.phases)
+    run = result.run
+    assert run.metrics["accuracy"] == result.test_metrics["accuracy"]
+    assert run.info["strategy"]["phases"][0]["learning_rate"] == result.best["learning_rate"]
+    assert run.info["config"]["batch_size"] == result.best["batch_size"]
+    assert recipes.predict(tmp_path / "a" / "run", photos)["label"].isin(run.classes).all()
+
+
+def test_a_trial_is_the_training_that_fit_folder_does(photos, tmp_path):
+    setting = {"strategy": "small_dissimilar", "learning_rate": 0.003, "fine_tune_rate": 1e-4}
+    result = recipes.search(
+        "transfer", photos, [setting], directory=tmp_path / "a", algorithm="manual", **OPTIONS
+    )
+    history = result.run.history
+    last = history[history["phase"] == "later stages"]
+    # The search keeps its features in a file, in half precision.
+    assert result.trials["score"].item() == pytest.approx(last["val_loss"].min(), rel=0.02)
+
+
+def test_hyperband_trains_promoted_settings_anew(photos, tmp_path):
+    result = recipes.search(
+        "transfer", photos, {"learning_rate": (1e-3, 1e-2)}, directory=tmp_path / "a",
+        algorithm="hyperband", strategy="small_similar", batch_size=8, dropout=0.0,
+        **{**OPTIONS, "max_epochs": 3},
+    )  # fmt: skip
+    assert set(result.trials["status"]) == {"completed"}
+    assert result.trials["learning_rate"].duplicated().any()
+
+
+def test_rates_go_to_their_phases():
+    values = {"strategy": "small_dissimilar", "learning_rate": 0.5, "fine_tune_rate": 0.25}
+    assert [phase.learning_rate for phase in plan_of(values).phases] == [0.5, 0.25]
+    own = [phase.learning_rate for phase in strategies.get("small_dissimilar").phases]
+    assert [
+        phase.learning_rate for phase in plan_of({"strategy": "small_dissimilar"}).phases
+    ] == own
+    assert plan_of({"strategy": "large_dissimilar"}).weights == "initial"
+
+
+@pytest.mark.parametrize(
+    ("space", "fixed", "words"),
+    [
+        ({"strategi": ["small_similar"]}, {}, "'strategi'.*strategy"),
+        ({"strategy": ["small"]}, {}, "'small'.*small_similar"),
+        ({"backbone": ["efficientnet_lite0"]}, {}, "backbone can be fixed only"),
+        ({"dropout": (0.5, 0.1)}, {}, "dropout"),
+        ({"dropout": (0.0, 0.1)}, {"dropout": 0.1}, "searched and fixed"),
+        (None, {"learning_rat": 1.0}, "'learning_rat'.*learning_rate"),
+        (None, {"backbone": "lite"}, "'lite'"),
+        (None, dict.fromkeys(SPACE, 1), "nothing is left"),
+    ],
+)
+def test_bad_spaces(photos, tmp_path, space, fixed, words):
+    with pytest.raises(ValueError, match=words):
+        recipes.search("transfer", photos, space, directory=tmp_path / "a", **OPTIONS | fixed)
+    assert not (tmp_path / "a").exists()
+
+
+def test_bad_data_and_recipes(photos, tmp_path):
+    with pytest.raises(ValueError, match="takes a folder"):
+        recipes.search("transfer", (np.zeros((9, 4)), np.arange(9)), directory=tmp_path / "a")
+    with pytest.raises(ValueError, match=r"'transfr'.*transfer"):
+        recipes.search("transfr", photos, directory=tmp_path / "a")
+    with pytest.raises(FileNotFoundError):
+        recipes.search("transfer", tmp_path / "none", directory=tmp_path / "a")
+
+
+def test_the_command_line_searches_a_folder_and_a_table(photos, tmp_path, capsys):
+    words = ["search", str(photos), "--directory", str(tmp_path / "a"), "--algorithm", "random"]
+    words += ["--max-trials", "1", "--max-epochs", "1", "--image-size", "32"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "strategy" in out
+    assert "accuracy" in out
+    assert (tmp_path / "a" / "report.html").is_file()
+    table = tmp_path / "table.csv"
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    table.write_text("a,b,kind\n" + "".join(f"{a},{b},{'xy'[int(a > 0)]}\n" for a, b in x))
+    words = ["search", str(table), "--directory", str(tmp_path / "b"), "--max-trials", "2"]
+    assert main([*words, "--target", "kind", "--max-epochs", "1"]) == 0
+    assert "units" not in capsys.readouterr().out
+    assert main([*words, "--target", "kin", "--max-epochs", "1"]) == 2
+    assert "kind" in capsys.readouterr().err
+
+
+def test_a_recipe_on_a_folder_of_pictures(photos, tmp_path):
+    fixed = {"normalization": "none", "optimizer": "adam", "decay": "none", "stages": 1}
+    result = recipes.search(
+        recipes.cnn, photos, {"width": [4, 8]}, directory=tmp_path / "a", max_trials=2,
+        algorithm="random", **fixed, **OPTIONS,
+    )  # fmt: skip
+    assert result.model.input_shape == (None, 32, 32, 3)
+    assert set(result.trials["status"]) == {"completed"}
