@@ -1,6 +1,7 @@
 """What a search found, as tables and plots."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,8 @@ class SearchResult:
     """What a search found.
 
     Attributes:
-        trials: one row a trial: `trial`, `status`, `score` (the objective), `best_epoch`, and the
-            hyperparameters; those that did not apply are missing.
+        trials: one row a trial: `trial`, `status`, `score` (the objective), `best_epoch`, `epochs`
+            (that it was trained), and the hyperparameters; those that did not apply are missing.
         best: the best setting, by name.
         test_metrics: of the best setting, trained again on train and validation, on the test
             part, which was used this once.
@@ -109,12 +110,12 @@ class SearchResult:
 
 def _parameters(trials: pd.DataFrame) -> list[str]:
     """The columns of hyperparameters that were varied."""
-    known = ("trial", "status", "score", "best_epoch")
+    known = ("trial", "status", "score", "best_epoch", "epochs")
     return [n for n in trials if n not in known and trials[n].nunique(dropna=False) > 1]
 
 
-def trial_table(oracle: keras_tuner.Oracle) -> pd.DataFrame:
-    """One row a trial: number, status, score, best epoch, and what was set."""
+def trial_table(oracle: keras_tuner.Oracle, curves: Mapping[str, Sequence]) -> pd.DataFrame:
+    """One row a trial: number, status, score, best epoch, epochs trained, and what was set."""
     rows = []
     for trial_id in sorted(oracle.trials):
         trial = oracle.trials[trial_id]
@@ -124,6 +125,7 @@ def trial_table(oracle: keras_tuner.Oracle) -> pd.DataFrame:
                 "status": trial.status.lower(),
                 "score": np.nan if trial.score is None else trial.score,
                 "best_epoch": None if trial.best_step is None else trial.best_step + 1,
+                "epochs": len(curves.get(trial_id, ())),
                 **setting_of(trial),
             }
         )

@@ -17,7 +17,7 @@ from recipes.tuning.problem import Problem, of_data
 from recipes.tuning.protocol import open_folder
 from recipes.tuning.result import SearchResult, setting_of, trial_table
 from recipes.tuning.transfer import TRANSFER, of_transfer
-from recipes.tuning.trials import ALGORITHMS, Trials, alone, without_chief
+from recipes.tuning.trials import ALGORITHMS, CURVES, Trials, alone, read_curves, without_chief
 from recipes.tuning.workers import supervise, take_part
 
 RECIPES = {name: getattr(classifiers, name) for name in ("mlp", "cnn", "resnet", "mobilenet")}
@@ -154,7 +154,7 @@ def search(
     if not final.exists() and not _tried(trials, workers, trial_timeout):
         return None
     oracle = trials.tuner().oracle
-    table = trial_table(oracle)
+    table = trial_table(oracle, read_curves(folder / CURVES))
     replace(folder / "trials.csv", lambda path: table.to_csv(path, index=False))
     if not final.exists():
         _finish(folder, oracle, problem)

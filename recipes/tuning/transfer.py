@@ -22,6 +22,7 @@ from recipes.transfer.strategies import FineTuneStrategy
 from recipes.tuning.problem import Problem
 from recipes.tuning.protocol import check_shares
 from recipes.tuning.space import checked, draw
+from recipes.tuning.trials import TrialCurve
 from recipes.workflow import fit_folder
 
 TRANSFER = "transfer"
@@ -178,7 +179,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
         self._start = self._model(weights, values.get("dropout", 0.2))
         return self._start.model
 
-    def fit(self, hp, model, *args, epochs: int, **options):
+    def fit(self, hp, model, *args, epochs: int, callbacks=(), **options):
         """Train by the setting's strategy; the metrics of the epoch whose weights it kept."""
         values = {**self.fixed, **hp.values}
         plan = plan_of(values).with_epochs(epochs)
@@ -193,6 +194,9 @@ class TransferHyperModel(keras_tuner.HyperModel):
             seed=self.fixed["seed"],
             verbose=False,
         )
+        for callback in callbacks:
+            if isinstance(callback, TrialCurve):
+                callback.keep(history["val_loss"].tolist())
         last = history[history["phase"] == plan.phases[-1].name]
         best = last.loc[last["val_loss"].idxmin()]
         return {name: float(best[name]) for name in ("val_loss", "val_accuracy")}

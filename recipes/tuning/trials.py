@@ -22,7 +22,7 @@ ALGORITHMS = {
     "hyperband": keras_tuner.oracles.HyperbandOracle,
     "genetic": GeneticOracle,
 }
-PROJECT = "trials"
+PROJECT, CURVES = "trials", "curves"
 IDLE_SECONDS = 0.05
 MEDIAN_FROM = 5
 
@@ -101,19 +101,16 @@ class Trials:
 
     def run(self) -> None:
         """Try settings until the algorithm has enough, in this process or as a chief's worker."""
-        stopping = [
-            keras.callbacks.EarlyStopping(
-                self.objective, patience=self.patience, mode=self.direction
-            )
-        ]
-        if self.prune and self.algorithm != "hyperband":  # which has its own way to drop trials
-            stopping.append(MedianStopping(self.folder / "curves", self.objective))
+        prune = self.prune and self.algorithm != "hyperband"  # which has a way of its own
+        stopping = keras.callbacks.EarlyStopping(
+            self.objective, patience=self.patience, mode=self.direction
+        )
         self.tuner().search(
             *self.train,
             validation_data=self.held_out,
             epochs=self.max_epochs,
             verbose=1 if self.verbose else 0,
-            callbacks=stopping,
+            callbacks=[stopping, TrialCurve(self.folder / CURVES, self.objective, prune=prune)],
         )
 
 
@@ -142,7 +139,7 @@ class _Tuner(keras_tuner.Tuner):
         """One trial, from its own seed."""
         keras.utils.set_random_seed((1_000_003 * self.seed + int(trial.trial_id)) % 2**32)
         for callback in options.get("callbacks", []):
-            if isinstance(callback, MedianStopping):
+            if isinstance(callback, TrialCurve):
                 callback.trial = trial.trial_id
         return super().run_trial(trial, *args, **options)
 
@@ -166,31 +163,32 @@ class _HyperbandTuner(_Tuner, keras_tuner.Hyperband):
         return keras_tuner.Tuner._build_hypermodel(self, hp)
 
 
-class MedianStopping(keras.callbacks.Callback):
-    """Ends a trial whose best value so far is worse than the median of the others at that epoch.
+class TrialCurve(keras.callbacks.Callback):
+    """Keeps a trial's objective by epoch, and may end a trial that is behind the others.
 
-    The curves of the trials lie in files, one a trial, so that trials of several processes and of
-    an earlier one count.
+    It ends where its best value so far is worse than the median of the others at that epoch. The
+    curves lie in files, one a trial, so that those of other processes and of earlier ones count.
 
     Args:
         folder: of the curves; it is made.
         objective: the metric.
-        from_epoch: no trial ends before it has had so many epochs.
+        prune: whether trials are ended.
+        from_epoch: no trial is ended before it has had so many epochs.
 
     Source:
         The median stopping rule of D. Golovin et al., Google Vizier, KDD 2017, section 3.2.1.
     """
 
-    def __init__(self, folder: Path, objective: str, from_epoch: int = 3):
+    def __init__(self, folder: Path, objective: str, *, prune: bool, from_epoch: int = 3):
         super().__init__()
         self.folder = folder
         self.objective = objective
+        self.prune = prune
         self.from_epoch = from_epoch
         self.trial = ""
 
     def on_train_begin(self, logs=None):
         """Forget the curve of another trial."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.curve: list[float] = []
         self.others = None
 
@@ -198,27 +196,34 @@ class MedianStopping(keras.callbacks.Callback):
         """Note the epoch's value, and compare the best so far."""
         self.curve.append(float((logs or {}).get(self.objective, float("nan"))))
         seen = len(self.curve)
-        if seen < self.from_epoch:
+        if not self.prune or seen < self.from_epoch:
             return
         if self.others is None:
-            self.others = self._read_others()
+            self.others = read_curves(self.folder, but=self.trial)
         best = min if less_is_better(self.objective) else max
-        theirs = [best(curve[:seen]) for curve in self.others if len(curve) >= seen]
+        theirs = [best(curve[:seen]) for curve in self.others.values() if len(curve) >= seen]
         if len(theirs) >= MEDIAN_FROM:
             middle, own = median(theirs), best(self.curve)
             self.model.stop_training |= own > middle if best is min else own < middle
 
     def on_train_end(self, logs=None):
-        """Keep the curve for the trials to come."""
-        write_json(self.folder / f"{self.trial}.json", {"values": self.curve})
+        """Keep the curve."""
+        self.keep(self.curve)
 
-    def _read_others(self) -> list[list[float]]:
-        curves = []
-        for path in sorted(self.folder.glob("*.json")):
-            if path.stem != self.trial:
-                with contextlib.suppress(FileNotFoundError):
-                    curves.append(read_json(path)["values"])
-        return curves
+    def keep(self, curve: list[float]) -> None:
+        """Write a curve, for the trials to come and for the table."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / f"{self.trial}.json", {"values": curve})
+
+
+def read_curves(folder: Path, but: str = "") -> dict[str, list[float]]:
+    """The curves of all trials, or of all but one, by the trial's id."""
+    curves = {}
+    for path in sorted(folder.glob("*.json")):
+        if path.stem != but:
+            with contextlib.suppress(FileNotFoundError):
+                curves[path.stem] = read_json(path)["values"]
+    return curves
 
 
 def alone() -> bool:
