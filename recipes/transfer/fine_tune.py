@@ -8,6 +8,7 @@ import pandas as pd
 from rich.progress import Progress
 
 import callbacks
+from recipes.heads import SmoothedSparseCrossentropy
 from recipes.images.augment import Augmentation, augment
 from recipes.images.pipeline import Batches
 from recipes.progress import bar
@@ -15,6 +16,7 @@ from recipes.run import WorkFolder
 from recipes.transfer.features import ArrayCache, Part, features
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam
+from recipes.transfer.refine import interpolate
 from recipes.transfer.state import State, StateKeeper, fingerprints
 from recipes.transfer.strategies import FineTuneStrategy, Phase
 
@@ -50,7 +52,8 @@ def fine_tune(
         verbose: whether progress is shown.
 
     Returns:
-        The history, one row an epoch, and one audit a phase: how many variables moved.
+        The history, one row an epoch, and one audit a phase: how many variables moved, and the
+        share of the way from its start to its best epoch at which the weights were left.
 
     Raises:
         TrainingDivergedError: the loss is no longer finite; the last good state is kept.
@@ -142,10 +145,14 @@ def train_phase(
     variables = transfer.model.variables
     part = transfer.trainable_part(first)
     optimizer = StagewiseAdam(phase.learning_rate, rate_factors=transfer.rate_factors(phase))
-    part.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss = SmoothedSparseCrossentropy(phase.label_smoothing)
+    part.compile(optimizer, loss=loss, metrics=["accuracy"])
     optimizer.build(part.trainable_variables)
     state.restore("optimizer", optimizer.variables)
-    state.start = state.start or fingerprints(variables)
+    if not state.start:
+        state.start = fingerprints(variables)
+        if phase.interpolate:
+            state.put("start", variables, part.trainable_variables)
     decay_steps = phase.epochs * len(train)
     if not state.finished(phase):
         decay = callbacks.get(
@@ -163,10 +170,15 @@ def train_phase(
                 callbacks=[decay, keeper, _PhaseBar(display, phase, len(train))],
             )
     state.restore("best", variables)
-    state.audits.append(audit(phase, transfer.model, state.start, fingerprints(variables)))
+    share = 1.0
+    if phase.interpolate:
+        start = state.values("start", variables, part.trainable_variables)
+        share = interpolate(part, start, validation)
+    moved = audit(phase, transfer.model, state.start, fingerprints(variables))
+    state.audits.append({**moved, "share": share})
     state.put("model", variables, part.variables)
-    state.drop("best")
-    state.drop("optimizer")
+    for kind in ("start", "best", "optimizer"):
+        state.drop(kind)
     state.phase, state.epoch, state.best_epoch, state.best_loss = state.phase + 1, 0, 0, None
     state.start = []
     state.save(work)

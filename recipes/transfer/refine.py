@@ -1,0 +1,105 @@
+"""What follows a training: weights between its start and its end, honest probabilities."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+TEMPERATURES = (0.05, 20.0)
+
+
+def interpolate(
+    part: keras.Model, start: Sequence[np.ndarray], validation: keras.utils.PyDataset
+) -> float:
+    """Move the trainable weights to the best place on the line from where they started.
+
+    Args:
+        part: a compiled model; its trainable weights are the line's end.
+        start: their values at the line's beginning.
+        validation: what decides, by the model's loss.
+
+    Returns:
+        The share of the way, from 0 (the start) to 1 (the end).
+
+    Source:
+        Robust fine-tuning of zero-shot models, arXiv 2109.01903.
+    """
+    variables = part.trainable_variables
+    end = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+    def go(share: float) -> float:
+        for variable, a, b in zip(variables, start, end, strict=True):
+            variable.assign(b if share == 1 else a + np.float32(share) * (b - a))
+        return float(part.evaluate(validation, verbose=0, return_dict=True)["loss"])
+
+    losses = [go(share) for share in SHARES]
+    best = SHARES[int(np.nanargmin(losses))]
+    go(best)
+    return best
+
+
+def temperature_of(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The temperature by which logits are divided so that probabilities mean what they say.
+
+    Args:
+        labels: (n,), the true classes as integers.
+        probabilities: (n, classes), of pictures that were not trained on.
+
+    Returns:
+        Above 1 where the model was too sure, below 1 where it was not sure enough.
+
+    Source:
+        On calibration of modern neural networks, arXiv 1706.04599.
+
+    Example:
+        >>> sure = np.array([[0.99, 0.01]] * 4)
+        >>> round(temperature_of(np.array([0, 0, 0, 1]), sure), 2)
+        4.18
+    """
+    logits = np.log(np.maximum(probabilities.astype("float64"), 1e-30))
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        return float((np.logaddexp.reduce(scaled, axis=1) - scaled[rows, labels]).mean())
+
+    found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")
+    return float(np.exp(found.x))
+
+
+def divide_logits(model: keras.Model, temperature: float) -> None:
+    """Build a temperature into the last layer: which class is likeliest stays as it is.
+
+    Args:
+        model: ends in a dense softmax layer.
+        temperature: positive.
+    """
+    for variable in model.layers[-1].trainable_variables:
+        variable.assign(variable / temperature)
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: how far the likeliest class' probability is from being right.
+
+    The pictures are sorted into bins of equal width by that probability; in each the mean
+    probability is compared with the share that is right, weighted by the bin's pictures.
+
+    Args:
+        labels: (n,), the true classes as integers.
+        probabilities: (n, classes).
+        bins: between 0 and 1.
+
+    Source:
+        arXiv 1706.04599, equation 3.
+
+    Example:
+        >>> calibration_error(np.array([0, 1]), np.array([[0.8, 0.2], [0.8, 0.2]])).round(2).item()
+        0.3
+    """
+    sure = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, weights=right - sure, minlength=bins)
+    return np.abs(gaps).sum() / len(labels)
