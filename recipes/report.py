@@ -4,7 +4,7 @@ The page is made from the run folder's files and plots. File and class names are
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -102,12 +102,18 @@ def plot_classes(dataset: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_pictures(pixels: np.ndarray, titles: Sequence[str], columns: int = 6) -> Figure:
+def plot_pictures(
+    pixels: np.ndarray,
+    titles: Sequence[str],
+    maps: np.ndarray | None = None,
+    columns: int = 6,
+) -> Figure:
     """Pictures in a grid, each with a title.
 
     Args:
         pixels: (n, H, W, 3), uint8.
         titles: n texts.
+        maps: (n, h, w), 0 to 1, laid over the pictures.
         columns: pictures in a row.
     """
     rows = max(-(-len(titles) // columns), 1)
@@ -115,8 +121,13 @@ def plot_pictures(pixels: np.ndarray, titles: Sequence[str], columns: int = 6) -
     axes = np.ravel(figure.subplots(rows, columns))
     for axis in axes:
         axis.axis("off")
-    for axis, picture, title in zip(axes, pixels, titles, strict=False):
+    for number, (axis, picture, title) in enumerate(zip(axes, pixels, titles, strict=False)):
         axis.imshow(picture)
+        if maps is not None:
+            height, width = picture.shape[:2]
+            place = (-0.5, width - 0.5, height - 0.5, -0.5)
+            shown = {"cmap": "inferno", "alpha": 0.45, "interpolation": "bilinear"}
+            axis.imshow(maps[number], extent=place, vmin=0, vmax=1, **shown)
         axis.set_title(title, fontsize=8, parse_math=False)
     return figure
 
@@ -147,6 +158,7 @@ def write(
     pixels: np.ndarray,
     labels: np.ndarray,
     test_pixels: np.ndarray,
+    explain: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> Path:
     """Write the plots and `report.html` into a run's folder.
 
@@ -155,6 +167,7 @@ def write(
         pixels: the training part, (n, H, W, 3), uint8; a few of it are shown.
         labels: (n,), its classes as integers.
         test_pixels: the test part, in the order of `predictions.csv`.
+        explain: pictures and a class each to maps of where the evidence lies, for the mistakes.
 
     Returns:
         The page's path.
@@ -179,7 +192,12 @@ def write(
         ),
     }
     if len(worst):
-        figures["mistakes"] = plot_pictures(test_pixels[worst.index], titles)
+        taken_for = worst["prediction"].map(info["classes"].index).to_numpy()
+        wrong = test_pixels[worst.index]
+        maps = explain(wrong, taken_for) if explain else None
+        figures["mistakes"] = plot_pictures(wrong, titles)
+        if maps is not None:
+            figures["evidence"] = plot_pictures(wrong, titles, maps)
     for name, figure in figures.items():
         replace(folder / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=110))
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)

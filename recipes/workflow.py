@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -19,8 +20,9 @@ from recipes.images.split import class_weights as balanced_weights
 from recipes.images.split import imbalance_ratio, split
 from recipes.run import Run, WorkFolder, check_output
 from recipes.transfer import model as transfer_model
-from recipes.transfer import results, similarity, strategies
+from recipes.transfer import novelty, refine, results, similarity, strategies
 from recipes.transfer.data import content_key, load_parts
+from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import ArrayCache
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
@@ -28,6 +30,7 @@ from recipes.transfer.similarity import Decision
 from recipes.transfer.strategies import FineTuneStrategy
 
 IMBALANCED_FROM = 1.5
+VARIED = augment.get("light")
 
 
 def fit_folder(
@@ -141,6 +144,8 @@ def fit_folder(
             seed=seed,
             verbose=verbose,
         )
+        temperature = refine.calibrate(transfer, data["validation"], verbose=verbose)
+        novelty.keep(work.folder, transfer, data, seed=seed, verbose=verbose)
         info = {
             "config": config,
             "classes": classes,
@@ -148,6 +153,7 @@ def fit_folder(
             "strategy": plan.to_dict(),
             "class_weights": {"used": bool(weighted), "imbalance": imbalance},
             "audit": audits,
+            "temperature": temperature,
             "seconds": time.perf_counter() - began,
         }
         results.write_run(
@@ -157,10 +163,15 @@ def fit_folder(
             history,
             data["test"],
             info,
-            batch_size=batch_size,
             verbose=verbose,
         )
-        report.write(work.folder, data["train"].pixels, labels, data["test"].pixels)
+        report.write(
+            work.folder,
+            data["train"].pixels,
+            labels,
+            data["test"].pixels,
+            explain=partial(class_activation_maps, transfer),
+        )
         return Run.load(work.finish())
 
 
@@ -225,6 +236,7 @@ def predict(
     pictures: str | Path | Iterable[str | Path],
     *,
     top_k: int = 3,
+    views: int = 1,
     batch_size: int = 32,
     verbose: bool = True,
 ) -> pd.DataFrame:
@@ -234,12 +246,16 @@ def predict(
         model: a run folder; or the name of a backbone, to predict the 1,000 ImageNet classes.
         pictures: files and folders; a folder stands for all files below it.
         top_k: how many labels to give, the likeliest first; at most the number of classes.
+        views: how many versions of each picture are classified, their probabilities averaged; the
+            first is the picture as it is, the others are varied lightly.
         batch_size: pictures in one forward pass.
         verbose: whether progress is shown.
 
     Returns:
-        One row a file: `file`, `label`, `probability`, then `label_2`, `probability_2`, … and
-        `error`: empty, or why the picture could not be read (its labels are then missing).
+        One row a file: `file`, `label`, `probability`, then `label_2`, `probability_2`, …;
+        `novelty`, for a run: from 0 to 1, the share of its validation part that is nearer to the
+        training part (from 0.99 on the picture is unlike anything seen in training, and the
+        probabilities mean little); and `error`: empty, or why the picture could not be read.
 
     Raises:
         FileNotFoundError: no such run, or a picture that does not exist.
@@ -249,26 +265,42 @@ def predict(
         >>> predict("runs/photos", ["new.jpg"])  # doctest: +SKIP
               file label  probability ...
     """
+    if views < 1:
+        raise ValueError(f"views: {views!r} is not a whole number from 1 up.")
     files = _files([pictures] if isinstance(pictures, str | Path) else pictures)
     classifier, classes = load_classifier(model)
+    known = novelty.read(model)
     top_k = min(top_k, len(classes))
     height, width = classifier.input_shape[1:3]
+    tensors = [classifier.output, *([classifier.get_layer("pool").output] if known else [])]
+    network = keras.Model(classifier.input, tensors)
     labels = np.full((len(files), top_k), None, dtype=object)
     chances = np.full((len(files), top_k), np.nan)
+    novelties = np.full(len(files), np.nan)
     errors = np.full(len(files), "", dtype=object)
     batches = stream(".", files, (height, width), batch_size, label="Predicting", verbose=verbose)
     for rows, pixels, failed in batches:
         for row, reason in failed.items():
             errors[row] = reason
         if len(rows):
-            probabilities = transfer_model.forward(classifier, pixels, batch_size)
+            probabilities, *features = transfer_model.forward(network, pixels, batch_size)
+            for view in range(1, views):
+                varied = augment.batch(pixels, [(view, row) for row in rows], VARIED)
+                probabilities = (
+                    probabilities + transfer_model.forward(network, varied, batch_size)[0]
+                )
+            probabilities = probabilities / views
             best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
             labels[rows] = np.array(classes, dtype=object)[best]
             chances[rows] = np.take_along_axis(probabilities, best, axis=1)
+            if known:
+                novelties[rows] = novelty.score(features[0], known)
     columns = {"file": files}
     for k in range(top_k):
         suffix = "" if k == 0 else f"_{k + 1}"
         columns |= {f"label{suffix}": labels[:, k], f"probability{suffix}": chances[:, k]}
+    if known:
+        columns["novelty"] = novelties
     return pd.DataFrame({**columns, "error": errors})
 
 

@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from recipes.files import digest, read_json, write_json
-from recipes.images.augment import Augmentation, augment
+from recipes.images.augment import Augmentation
+from recipes.images.augment import batch as vary
 from recipes.progress import track
 from recipes.transfer.model import forward
 
@@ -139,12 +140,19 @@ def features(
             rows = np.arange(start, min(start + batch_size, len(part)))
             pixels = part.pixels[rows]
             if view:
-                pixels = np.stack(
-                    [
-                        augment(picture, np.random.default_rng([seed, view, row]), augmentation)
-                        for picture, row in zip(pixels, rows, strict=True)
-                    ]
-                )
+                pixels = vary(pixels, [(seed, view, row) for row in rows], augmentation)
             array[view, rows] = forward(frozen, pixels, batch_size)
 
     return cache.get(key, (views, len(part), *frozen.output.shape[1:]), "float32", fill)
+
+
+def outputs_of(
+    model: keras.Model, part: Part, *, batch_size: int = 32, label: str, verbose: bool = True
+) -> np.ndarray:
+    """A model's outputs for a part's pictures, (n, …)."""
+    starts = range(0, len(part), batch_size)
+    chunks = [
+        forward(model, part.pixels[start : start + batch_size], batch_size)
+        for start in track(starts, label, len(starts), "batches", verbose)
+    ]
+    return np.concatenate(chunks)

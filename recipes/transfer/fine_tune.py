@@ -1,6 +1,7 @@
 """Runs a strategy's phases: train what is trainable, keep the best weights, audit what moved."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import keras
 import numpy as np
@@ -9,7 +10,8 @@ from rich.progress import Progress
 
 import callbacks
 from recipes.heads import SmoothedSparseCrossentropy
-from recipes.images.augment import Augmentation, augment
+from recipes.images.augment import Augmentation
+from recipes.images.augment import batch as vary
 from recipes.images.pipeline import Batches
 from recipes.progress import bar
 from recipes.run import WorkFolder
@@ -90,7 +92,7 @@ def fine_tune(
             passes=phase.passes(len(train), batch_size),
             seed=seed,
             epoch=state.epoch,
-            transform=_augmenter(augmentation) if first == 0 else None,
+            transform=partial(vary, settings=augmentation) if first == 0 and augmentation else None,
         )
         held_out = Batches(
             inputs("validation part", validation, 1),
@@ -100,22 +102,6 @@ def fine_tune(
         )
         train_phase(transfer, phase, first, batches, held_out, state, work=work, verbose=verbose)
     return pd.DataFrame(state.history), state.audits
-
-
-def _augmenter(augmentation: Augmentation | None):
-    """A transform for `Batches`: each picture by its own (seed, epoch, row)."""
-    if augmentation is None:
-        return None
-
-    def transform(pictures, keys):
-        return np.stack(
-            [
-                augment(picture, np.random.default_rng(key), augmentation)
-                for picture, key in zip(pictures, keys, strict=True)
-            ]
-        )
-
-    return transform
 
 
 def train_phase(

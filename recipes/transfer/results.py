@@ -11,10 +11,10 @@ import pandas as pd
 from sklearn import metrics
 
 from recipes.files import write_arrays, write_json
-from recipes.progress import track
 from recipes.run import FORMAT, WEIGHTS
-from recipes.transfer.features import Part
-from recipes.transfer.model import TransferModel, forward
+from recipes.transfer.features import Part, outputs_of
+from recipes.transfer.model import TransferModel
+from recipes.transfer.refine import calibration_error
 
 
 def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -26,7 +26,8 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 
     Returns:
         `pictures`, `accuracy`, `balanced_accuracy` (the mean recall), `macro_f1`, `log_loss`
-        (nats), and `top_3_accuracy` where there are more than three classes.
+        (nats), `calibration_error` (expected, 15 bins), and `top_3_accuracy` where there are more
+        than three classes.
 
     Example:
         >>> evaluate(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))["accuracy"]
@@ -45,6 +46,7 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
             labels, predicted, labels=classes, average="macro", zero_division=0
         ),
         "log_loss": metrics.log_loss(labels, probabilities, labels=classes),
+        "calibration_error": calibration_error(labels, probabilities),
     }
     if len(classes) > 3:
         result["top_3_accuracy"] = metrics.top_k_accuracy_score(
@@ -74,18 +76,6 @@ def prediction_table(
     )
     each = pd.DataFrame(probabilities, columns=[f"probability of {name}" for name in classes])
     return pd.concat([table, each], axis=1)
-
-
-def probabilities_of(
-    model: keras.Model, part: Part, batch_size: int, verbose: bool = True
-) -> np.ndarray:
-    """The model's probabilities for a part's pictures, (n, classes)."""
-    starts = range(0, len(part), batch_size)
-    chunks = [
-        forward(model, part.pixels[start : start + batch_size], batch_size)
-        for start in track(starts, "Testing", len(starts), "batches", verbose)
-    ]
-    return np.concatenate(chunks)
 
 
 def versions() -> dict[str, str]:
@@ -121,7 +111,6 @@ def write_run(
     test: Part,
     info: dict,
     *,
-    batch_size: int = 32,
     verbose: bool = True,
 ) -> None:
     """Evaluate on the test part, and write a run's files into an unfinished folder.
@@ -136,10 +125,9 @@ def write_run(
         test: the test part; this is the one time that it is used.
         info: what `run.json` says besides the format, the model, the metrics, the versions and
             the machine; it holds "classes".
-        batch_size: pictures in one forward pass.
         verbose: whether progress is shown.
     """
-    probabilities = probabilities_of(transfer.model, test, batch_size, verbose)
+    probabilities = outputs_of(transfer.model, test, label="Testing", verbose=verbose)
     files = list(frame.loc[frame["part"] == "test", "path"])
     predictions = prediction_table(files, test.labels, probabilities, info["classes"])
     frame.to_csv(folder / "dataset.csv", index=False)

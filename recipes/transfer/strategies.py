@@ -27,6 +27,10 @@ class Phase:
         patience: epochs without a better validation loss before the phase ends early.
         min_steps: an epoch has at least so many steps: a small training part is passed through
             several times, since what a phase learns depends on its steps.
+        label_smoothing: the share of each label that is spread over all classes.
+        interpolate: whether the phase ends with the weights, on the line from its start to its
+            best epoch, that have the smallest validation loss (arXiv 2109.01903). Fine-tuning that
+            does not help then costs nothing but time.
         update_batch_norm: whether batch normalization trains and moves its statistics. False
             keeps them as they came, in the frozen and in the trained part.
 
@@ -43,6 +47,8 @@ class Phase:
     stage_factor: float = 1.0
     patience: int = 5
     min_steps: int = 1
+    label_smoothing: float = 0.0
+    interpolate: bool = False
     update_batch_norm: bool = False
 
     def __post_init__(self):
