@@ -126,7 +126,7 @@ def test_predict_takes_folders_and_names_what_it_cannot_read(run, photos, tmp_pa
     pictures.write(tmp_path / "new", {**ODD, "empty.png": b""})
     table = recipes.predict(run.folder, [tmp_path / "new"], top_k=5, verbose=False)
     labels = [f"{name}{k}" for k in ("", "_2", "_3") for name in ("label", "probability")]
-    assert list(table) == ["file", *labels, "error"]
+    assert list(table) == ["file", *labels, "novelty", "error"]
     bad = table["file"].str.endswith(("truncated.jpg", "empty.png"))
     assert bad.sum() == 2
     assert (table.loc[bad, "error"] != "").all()

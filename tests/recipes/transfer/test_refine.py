@@ -1,0 +1,125 @@
+import keras
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.calibration import calibration_curve
+
+from recipes.images.pipeline import Batches
+from recipes.transfer import explain, novelty, refine
+from recipes.transfer.features import Part
+from tests.recipes.transfer.tiny import SIDE, build_tiny
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (24, SIDE, SIDE, 3), "uint8")
+LABELS = RNG.integers(0, 3, 24)
+
+
+def drawn(temperature, n=20_000, classes=4):
+    """Labels drawn from a softmax, and the probabilities that a model with other logits gives."""
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 2, (n, classes))
+    truth = softmax(logits, axis=1)
+    labels = (truth.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
+    return labels, softmax(logits * temperature, axis=1), truth
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5, 6.0])
+def test_the_temperature_of_drawn_labels_is_found(temperature):
+    labels, probabilities, _ = drawn(temperature)
+    assert refine.temperature_of(labels, probabilities) == pytest.approx(temperature, rel=0.03)
+
+
+def test_a_few_pictures_that_are_all_right_do_not_make_it_certain():
+    probabilities = np.full((3, 3), 0.1) + 0.7 * np.eye(3)
+    assert refine.temperature_of(np.arange(3), probabilities) > 0.4
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_calibration_error_is_that_of_scikit_learns_curve(temperature):
+    labels, probabilities, _ = drawn(temperature, classes=2)
+    sure = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    share, mean = calibration_curve(right, sure, n_bins=15)
+    counts = np.histogram(sure, np.linspace(0, 1, 16))[0]
+    expected = (np.abs(share - mean) * counts[counts > 0]).sum() / len(sure)
+    assert refine.calibration_error(labels, probabilities) == pytest.approx(expected, abs=1e-4)
+
+
+def test_calibrating_changes_no_prediction_and_divides_the_logits():
+    transfer = build_tiny(dropout=0.0)
+    before = transfer.model.predict(PIXELS, verbose=0)
+    part = Part(PIXELS, LABELS, "key")
+    temperature = refine.calibrate(transfer, part, verbose=False)
+    after = transfer.model.predict(PIXELS, verbose=0)
+    assert temperature == pytest.approx(refine.temperature_of(LABELS, before))
+    expected = softmax(np.log(before) / temperature, axis=1)
+    np.testing.assert_allclose(after, expected, atol=1e-5)
+    assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("best", refine.SHARES)
+def test_interpolation_finds_the_place_with_the_smallest_loss(best):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.linspace(-1, 1, 32)[:, None].astype("float32")
+    start = [np.zeros((1, 1), "float32"), np.ones(1, "float32")]
+    end = [np.full((1, 1), 4.0, "float32"), np.full(1, -1.0, "float32")]
+    at_best = [a + np.float32(best) * (b - a) for a, b in zip(start, end, strict=True)]
+    model.set_weights(at_best)
+    validation = Batches(x, model.predict(x, verbose=0)[:, 0], batch_size=8)
+    model.set_weights(end)
+    assert refine.interpolate(model, start, validation) == best
+    for found, expected in zip(model.get_weights(), at_best, strict=True):
+        np.testing.assert_allclose(found, expected)
+
+
+def test_grad_cam_is_the_gradients():
+    """The maps against Grad-CAM by TensorFlow's gradients, on the logit of the class."""
+    import tensorflow as tf
+
+    transfer = build_tiny()
+    classes = LABELS[:5]
+    maps = explain.class_activation_maps(transfer, PIXELS[:5], classes)
+    tail = keras.Model(transfer.model.get_layer("pool").input, transfer.model.output)
+    trunk = keras.Model(transfer.model.input, transfer.model.get_layer("pool").input)
+    features = tf.convert_to_tensor(trunk(PIXELS[:5].astype("float32")))
+    dense = tail.layers[-1]
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        logits = tf.reduce_mean(features, (1, 2)) @ dense.kernel + dense.bias
+        chosen = tf.reduce_sum(tf.gather(logits, classes, axis=1, batch_dims=1))
+    weights = tf.reduce_mean(tape.gradient(chosen, features), (1, 2))
+    expected = tf.nn.relu(tf.einsum("nhwc,nc->nhw", features, weights)).numpy()
+    expected /= np.maximum(expected.max(axis=(1, 2), keepdims=True), 1e-12)
+    np.testing.assert_allclose(maps, expected, atol=1e-5)
+    assert maps.max() <= 1
+
+
+def test_novelty_is_even_for_like_pictures_and_one_for_others():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(5, 64))
+
+    def like(n):
+        return centres[rng.integers(5, size=n)] + 0.3 * rng.normal(size=(n, 64))
+
+    known = novelty.fit(like(300), like(200))
+    assert 0.4 < novelty.score(like(400), known).mean() < 0.6
+    others = novelty.score(rng.normal(size=(100, 64)), known)
+    assert (others >= novelty.UNLIKE_FROM).mean() > 0.95
+    assert novelty.fit(like(9_000), like(5))["features"].shape == (novelty.MOST_ROWS, 64)
+
+
+def test_novelty_is_the_distance_to_the_fifth_neighbour_of_scikit_learn():
+    from sklearn.neighbors import NearestNeighbors
+
+    rng = np.random.default_rng(0)
+    train, validation = rng.random((50, 8)), rng.random((20, 8))
+    known = novelty.fit(train, validation)
+    search = NearestNeighbors(n_neighbors=5, metric="cosine").fit(train)
+    expected = np.sort(search.kneighbors(validation)[0][:, -1])
+    np.testing.assert_allclose(known["distances"], expected, atol=1e-3)
+
+
+def test_few_training_pictures_have_fewer_neighbours():
+    known = novelty.fit(np.eye(3), np.eye(3))
+    assert novelty.score(np.eye(3), known).tolist() == [0.0] * 3
