@@ -9,6 +9,7 @@ from importlib import import_module
 _PLACES = {
     "recipes.workflow": ("fit_folder", "load_classifier", "predict"),
     "recipes.run": ("Run",),
+    "recipes.export": ("export",),
     "recipes.classifiers": ("cnn", "mlp", "mobilenet", "resnet"),
     "recipes.heads": ("classification_head", "compile_classifier"),
     "recipes.study.batch_size": (

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = options.pop("command")
     try:
         command(**options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"recipes: error: {' '.join(str(error).split())}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
@@ -65,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     demo = _command(commands, "demo", _demo, "train on pictures that come with scikit-learn")
     demo.add_argument("--output", required=True, help="the run's folder")
     demo.add_argument("--overwrite", action="store_true", help="replace a finished run")
+
+    export = _command(commands, "export", _export, "write a finished run for another runtime")
+    export.add_argument("run", help="the run folder")
+    export.add_argument("--format", help="onnx, saved_model, litert or torch (onnx)")
+    export.add_argument("--output", help="the file (in the run folder)")
+    export.add_argument("--pictures", help="folder of pictures to check with (the run's own)")
+    export.add_argument("--overwrite", action="store_true", help="replace what is there")
 
     search = _command(commands, "search", _search, "search the settings of a training")
     search.add_argument("data", help="a folder of pictures, or a CSV file with --target")
@@ -187,6 +194,13 @@ def _demo(**options) -> None:
     from recipes.demo import fit_demo
 
     _show(fit_demo(**options))
+
+
+def _export(**options) -> None:
+    _import_keras()
+    from recipes.export import export
+
+    print(export(**options))
 
 
 def _search(data: str, recipe: str | None = None, **options) -> None:

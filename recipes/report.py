@@ -4,6 +4,7 @@ The page is made from the run folder's files and plots. File and class names are
 """
 
 import base64
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -198,8 +199,12 @@ def write(
         figures["mistakes"] = plot_pictures(wrong, titles)
         if maps is not None:
             figures["evidence"] = plot_pictures(wrong, titles, maps)
-    for name, figure in figures.items():
-        replace(folder / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=110))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # boxes where the font has no letters
+        for name, figure in figures.items():
+            replace(
+                folder / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=110)
+            )
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files("recipes").joinpath("report.html").read_text("utf-8"))
     skipped = dataset[dataset["status"] != "ok"]

@@ -12,7 +12,6 @@ import pandas as pd
 
 from callbacks.lookup import find
 from recipes import backbones, report
-from recipes.files import DamagedFileError
 from recipes.images import augment
 from recipes.images.folder import list_files, scan
 from recipes.images.pipeline import stream
@@ -325,11 +324,7 @@ def load_classifier(model: str | Path) -> tuple[keras.Model, list[str]]:
     if not Path(model).exists() and str(model) in backbones.names():
         return backbones.imagenet_classifier(str(model))
     run = Run.load(model)
-    transfer = transfer_model.from_dict(run.info["model"])
-    if len(run.classes) != transfer.model.output_shape[-1]:
-        raise DamagedFileError(f"{run.folder}: its classes and its model do not match.")
-    transfer.assign(run.weights())
-    return transfer.model, run.classes
+    return results.model_of(run), run.classes
 
 
 def _files(pictures: Iterable[str | Path]) -> list[str]:

@@ -144,11 +144,10 @@ def train_phase(
         decay = callbacks.get(
             phase.decay, learning_rate=phase.learning_rate, decay_steps=decay_steps
         )
-        keeper = StateKeeper(state, phase, variables, part, work)
+        keeper = StateKeeper(state, phase, variables, part, validation, work)
         with bar("steps", verbose) as display:
             part.fit(
                 train,
-                validation_data=validation,
                 epochs=phase.epochs,
                 initial_epoch=state.epoch,
                 shuffle=False,

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from recipes.images.pipeline import Batches
 from recipes.transfer.features import Part, outputs_of
 from recipes.transfer.model import TransferModel
 
@@ -13,15 +14,13 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (0.05, 20.0)
 
 
-def interpolate(
-    part: keras.Model, start: Sequence[np.ndarray], validation: keras.utils.PyDataset
-) -> float:
+def interpolate(part: keras.Model, start: Sequence[np.ndarray], validation: Batches) -> float:
     """Move the trainable weights to the best place on the line from where they started.
 
     Args:
-        part: a compiled model; its trainable weights are the line's end.
+        part: a model; its trainable weights are the line's end.
         start: their values at the line's beginning.
-        validation: what decides, by the model's loss.
+        validation: what decides, by `calibrated_loss`.
 
     Returns:
         The share of the way, from 0 (the start) to 1 (the end).
@@ -35,12 +34,32 @@ def interpolate(
     def go(share: float) -> float:
         for variable, a, b in zip(variables, start, end, strict=True):
             variable.assign(b if share == 1 else a + np.float32(share) * (b - a))
-        return float(part.evaluate(validation, verbose=0, return_dict=True)["loss"])
+        return calibrated_loss(validation.targets, part.predict(validation, verbose=0))
 
     losses = [go(share) for share in SHARES]
     best = SHARES[int(np.nanargmin(losses))]
     go(best)
     return best
+
+
+def calibrated_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Log loss at the best temperature: it does not blame a model for being too sure.
+
+    Args:
+        labels: (n,), the true classes as integers.
+        probabilities: (n, classes).
+
+    Returns:
+        In nats; not a number where a probability is not.
+
+    Example:
+        >>> sure, labels = np.array([[1 - 1e-9, 1e-9]] * 400), np.array([0, 0, 0, 1] * 100)
+        >>> round(calibrated_loss(labels, sure), 2)  # the entropy of three in four
+        0.56
+    """
+    if not np.isfinite(probabilities).all():
+        return float("nan")
+    return _loss_at(labels, probabilities, np.log(temperature_of(labels, probabilities)))
 
 
 def temperature_of(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -64,16 +83,19 @@ def temperature_of(labels: np.ndarray, probabilities: np.ndarray) -> float:
         >>> round(temperature_of(labels, sure), 1)  # right in 3 of 4: log 99 / log 3
         4.2
     """
-    logits = np.log(np.maximum(probabilities.astype("float64"), 1e-30))
-    rows = np.arange(len(labels))
 
-    def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        losses = np.logaddexp.reduce(scaled, axis=1) - scaled[rows, labels]
-        return float(losses.sum() + log_temperature**2 / 2)
+    def objective(log_temperature: float) -> float:
+        loss = _loss_at(labels, probabilities, log_temperature)
+        return loss + log_temperature**2 / (2 * len(labels))
 
-    found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")
+    found = minimize_scalar(objective, bounds=np.log(TEMPERATURES), method="bounded")
     return float(np.exp(found.x))
+
+
+def _loss_at(labels: np.ndarray, probabilities: np.ndarray, log_temperature: float) -> float:
+    logits = np.log(np.maximum(probabilities.astype("float64"), 1e-30)) / np.exp(log_temperature)
+    chosen = logits[np.arange(len(labels)), labels]
+    return float((np.logaddexp.reduce(logits, axis=1) - chosen).mean())
 
 
 def calibrate(transfer: TransferModel, validation: Part, *, verbose: bool = True) -> float:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from recipes.files import write_arrays, write_json
-from recipes.run import FORMAT, WEIGHTS
+from recipes.files import DamagedFileError, write_arrays, write_json
+from recipes.run import FORMAT, WEIGHTS, Run
+from recipes.transfer import model as transfer_model
 from recipes.transfer.features import Part, outputs_of
 from recipes.transfer.model import TransferModel
 from recipes.transfer.refine import calibration_error
@@ -101,6 +102,19 @@ def machine() -> dict[str, str | int]:
         "processor": platform.processor() or platform.machine(),
         "processors": os.cpu_count(),
     }
+
+
+def model_of(run: Run) -> keras.Model:
+    """The model of a run, rebuilt from its checked configuration; only numbers are read.
+
+    Raises:
+        ValueError: the run is damaged or not what its configuration says.
+    """
+    transfer = transfer_model.from_dict(run.info["model"])
+    if len(run.classes) != transfer.model.output_shape[-1]:
+        raise DamagedFileError(f"{run.folder}: its classes and its model do not match.")
+    transfer.assign(run.weights())
+    return transfer.model
 
 
 def write_run(

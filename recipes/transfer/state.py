@@ -9,7 +9,9 @@ import keras
 import numpy as np
 
 from recipes.files import digest
+from recipes.images.pipeline import Batches
 from recipes.run import WorkFolder
+from recipes.transfer.refine import calibrated_loss
 from recipes.transfer.strategies import Phase
 
 
@@ -24,7 +26,7 @@ class State:
     Attributes:
         phase: index of the phase at work.
         epoch: its finished epochs.
-        best_loss: the smallest validation loss of the phase.
+        best_loss: the smallest validation loss of the phase, at the best temperature.
         best_epoch: the epoch that had it, counted from 1; 0 before the first.
         start: digest of each model variable at the phase's start.
         history: one row an epoch, all phases.
@@ -97,13 +99,17 @@ def fingerprints(variables: Sequence) -> list[str]:
 
 
 class StateKeeper(keras.callbacks.Callback):
-    """After each epoch: the history, the best weights, the file to go on from, the early end.
+    """After each epoch: the validation, the best weights, the file to go on from, the early end.
+
+    The best epoch is that of the smallest `val_calibrated_loss`: fine-tuned networks are too sure
+    long before they stop getting better, and their probabilities are calibrated in the end.
 
     Args:
         state: is moved on.
         phase: how long to wait for a better validation loss.
         variables: of the whole model.
         part: the model in training; its variables are those that may move.
+        validation: what decides.
         work: where the state is saved, if anywhere.
     """
 
@@ -113,6 +119,7 @@ class StateKeeper(keras.callbacks.Callback):
         phase: Phase,
         variables: Sequence,
         part: keras.Model,
+        validation: Batches,
         work: WorkFolder | None,
     ):
         super().__init__()
@@ -120,6 +127,7 @@ class StateKeeper(keras.callbacks.Callback):
         self.phase = phase
         self.variables = variables
         self.part = part
+        self.validation = validation
         self.work = work
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -127,7 +135,13 @@ class StateKeeper(keras.callbacks.Callback):
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Note the epoch, or stop where its loss is not a number."""
+        """Validate and note the epoch, or stop where its loss is not a number."""
+        labels = self.validation.targets
+        chances = self.part.predict(self.validation, verbose=0)
+        likelihood = np.maximum(chances[np.arange(len(labels)), labels], np.float32(1e-30))
+        logs["val_loss"] = float(-np.log(likelihood).mean())
+        logs["val_accuracy"] = float((chances.argmax(axis=1) == labels).mean())
+        logs["val_calibrated_loss"] = calibrated_loss(labels, chances)
         row = {name: float(value) for name, value in logs.items()}
         if not all(math.isfinite(row[name]) for name in ("loss", "val_loss")):
             raise TrainingDivergedError(
@@ -141,8 +155,8 @@ class StateKeeper(keras.callbacks.Callback):
         state.history.append(
             {"phase": self.phase.name, "epoch": epoch + 1, **row, "seconds": seconds}
         )
-        if state.best_loss is None or row["val_loss"] < state.best_loss:
-            state.best_loss, state.best_epoch = row["val_loss"], epoch + 1
+        if state.best_loss is None or row["val_calibrated_loss"] < state.best_loss:
+            state.best_loss, state.best_epoch = row["val_calibrated_loss"], epoch + 1
             state.put("best", self.variables, self.part.variables)
         state.put("model", self.variables, self.part.variables)
         state.put("optimizer", self.model.optimizer.variables)

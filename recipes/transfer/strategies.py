@@ -111,6 +111,18 @@ class FineTuneStrategy:
         phases = tuple(replace(phase, epochs=min(phase.epochs, epochs)) for phase in self.phases)
         return replace(self, phases=phases)
 
+    def scaled(self, share: float) -> "FineTuneStrategy":
+        """The same strategy with a share of the epochs of each phase, at least one.
+
+        Example:
+            >>> [phase.epochs for phase in get("large_similar").scaled(0.01).phases]
+            [1, 1]
+        """
+        phases = tuple(
+            replace(phase, epochs=max(1, round(phase.epochs * share))) for phase in self.phases
+        )
+        return replace(self, phases=phases)
+
     def to_dict(self) -> dict:
         """The strategy as plain values, for a run's JSON file; `from_dict` reads it."""
         return asdict(self)

@@ -198,8 +198,8 @@ class TransferHyperModel(keras_tuner.HyperModel):
             if isinstance(callback, TrialCurve):
                 callback.keep(history["val_loss"].tolist())
         last = history[history["phase"] == plan.phases[-1].name]
-        best = last.loc[last["val_loss"].idxmin()]
-        return {name: float(best[name]) for name in ("val_loss", "val_accuracy")}
+        best = last.loc[last["val_calibrated_loss"].idxmin()]
+        return {name: float(best[name]) for name in best.index if name.startswith("val_")}
 
 
 def _arguments() -> list[str]:

@@ -1,0 +1,142 @@
+"""Which of the four strategies is best where, and does `auto` choose it?
+
+Every strategy, `auto` and `race`, on folders of pictures, several sizes and seeds, all with the
+same backbone, picture size and test part. Writes one row a training to a CSV file, goes on where
+it stopped, and prints for each cell the accuracy of each strategy, what `auto` chose, how far that
+is from the best of the four, and what it cost against running all four.
+
+    python benchmarks/strategies.py photos/ drawings/ --per-class 8 30 --seeds 0 1 --csv out.csv
+
+A CSV file `<folder>.csv` beside a folder, with the columns file and group, keeps groups together.
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pandas as pd
+
+import recipes
+from recipes.transfer.strategies import STRATEGIES
+
+TEST_SHARE, VALIDATION_SHARE = 0.3, 0.2
+MOST_TESTED = 400
+
+
+def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | None:
+    """Links to so many pictures a class for training, some for validation, the rest for testing."""
+    frame = recipes.scan(folder, verbose=False)
+    frame = frame[frame["status"] == "ok"].drop_duplicates("hash")
+    table = folder.with_suffix(".csv")
+    groups = {}
+    if table.exists():
+        listed = pd.read_csv(table)
+        groups = listed.dropna(subset="group").set_index("file")["group"].astype(str).to_dict()
+    group = frame["path"].map(lambda path: groups.get(path, path))
+    rng = np.random.default_rng(seed)
+    names = rng.permutation(group.unique())
+    tested = group.isin(names[: int(len(names) * TEST_SHARE)])
+    held_out = max(2, round(per_class * VALIDATION_SHARE))
+    rows = {"test": list(rng.permutation(frame.index[tested])[:MOST_TESTED])}
+    rows |= {"train": [], "validation": []}
+    for _, own in frame[~tested].groupby("class"):
+        order = list(rng.permutation(own.index))
+        if len(order) < per_class + held_out:
+            return None
+        rows["train"] += order[:per_class]
+        rows["validation"] += order[per_class : per_class + held_out]
+    for part, chosen in rows.items():
+        for row in chosen:
+            path = Path(frame.loc[row, "path"])
+            link = place / part / frame.loc[row, "class"] / path.name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to((folder / path).resolve())
+    return place
+
+
+def train(cell: Path, strategy: str, image_size: int, seed: int) -> dict:
+    """One training by `fit_folder`."""
+    with tempfile.TemporaryDirectory() as place:
+        run = recipes.fit_folder(
+            cell,
+            output=Path(place) / "run",
+            strategy=strategy,
+            image_size=image_size,
+            seed=seed,
+            verbose=False,
+        )
+        measured = {
+            f"measured {name}": value
+            for name, value in run.decision.measurements.items()
+            if isinstance(value, int | float)
+        }
+        return {
+            "chosen": run.decision.strategy,
+            "accuracy": run.metrics["accuracy"],
+            "log_loss": run.metrics["log_loss"],
+            "calibration_error": run.metrics["calibration_error"],
+            "epochs": len(run.history),
+            "seconds": run.info["seconds"],
+            **measured,
+        }
+
+
+def summarize(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell: accuracies, the choice, its distance from the best, its share of the cost."""
+    cells = []
+    for key, cell in rows.groupby(["set", "per_class", "seed"]):
+        by_name = cell.set_index("strategy")
+        four = by_name.reindex(STRATEGIES)
+        row = dict(zip(("set", "per_class", "seed"), key, strict=True)) | four["accuracy"].to_dict()
+        for name in ("auto", "race"):
+            if name in by_name.index:
+                own = by_name.loc[name]
+                row |= {
+                    name: own["chosen"],
+                    f"{name} behind": four["accuracy"].max() - own["accuracy"],
+                    f"{name} cost": own["seconds"] / four["seconds"].sum(),
+                }
+        cells.append(row)
+    return pd.DataFrame(cells)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--per-class", nargs="+", type=int, default=[8, 30])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--strategies", nargs="+", default=[*STRATEGIES, "auto", "race"])
+    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--csv", type=Path, default=Path("strategies.csv"))
+    options = parser.parse_args()
+    rows = pd.read_csv(options.csv).to_dict("records") if options.csv.exists() else []
+    done = {(row["set"], row["per_class"], row["seed"], row["strategy"]) for row in rows}
+    for seed in options.seeds:
+        for per_class in options.per_class:
+            for folder in options.folders:
+                key = (folder.name, per_class, seed)
+                missing = [name for name in options.strategies if (*key, name) not in done]
+                with tempfile.TemporaryDirectory() as place:
+                    cell = missing and link_cell(folder, Path(place), per_class, seed)
+                    for name in missing if cell else []:
+                        row = train(cell, name, options.image_size, seed)
+                        columns = ("set", "per_class", "seed", "strategy")
+                        rows.append(dict(zip(columns, (*key, name), strict=True)) | row)
+                        pd.DataFrame(rows).to_csv(options.csv, index=False)
+                        print(*key, name, row["chosen"], f"{row['accuracy']:.3f}", flush=True)
+    table = summarize(pd.DataFrame(rows))
+    print(table.round(3).to_string(index=False))
+    for name in ("auto", "race"):
+        if f"{name} behind" in table:
+            near = (table[f"{name} behind"] <= 0.01).mean()
+            cost = table[f"{name} cost"].median()
+            print(f"{name}: within one point of the best in {near:.0%} of {len(table)} cells, "
+                  f"at {cost:.2f} of the cost of all four (median)")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

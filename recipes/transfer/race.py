@@ -1,0 +1,93 @@
+"""Strategies against each other on the validation part: successive halving.
+
+Each heat trains the strategies that are left for a share of their epochs, and keeps the better
+half. The frozen features are computed once for all of them.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import accuracy_score, log_loss
+
+from recipes.files import read_json, write_json
+from recipes.transfer.features import ArrayCache, outputs_of
+from recipes.transfer.fine_tune import fine_tune
+from recipes.transfer.model import TransferModel
+from recipes.transfer.refine import calibrate
+from recipes.transfer.state import TrainingDivergedError
+from recipes.transfer.strategies import FineTuneStrategy
+
+HEATS = (0.25, 0.5)
+
+
+def race(
+    contenders: Sequence[FineTuneStrategy],
+    start: Callable[[FineTuneStrategy], TransferModel],
+    data: dict,
+    cache: ArrayCache,
+    *,
+    heats: Sequence[float] = HEATS,
+    note: Path | None = None,
+    verbose: bool = True,
+    **training,
+) -> pd.DataFrame:
+    """Let strategies compete until one is left.
+
+    Args:
+        contenders: the strategies.
+        start: gives the model from which a strategy starts.
+        data: the parts "train" and "validation".
+        cache: of the features.
+        heats: the share of its epochs that a strategy is given, heat by heat; after each the
+            better half goes on.
+        note: a file in which finished trainings are kept, so that an interrupted race goes on.
+        verbose: whether progress is shown.
+        **training: arguments of `fine_tune`.
+
+    Returns:
+        One row a training: `heat`, `strategy`, `val_loss` (log loss of calibrated probabilities,
+        which decides), `val_accuracy`, `seconds`. The last heat's first row is the winner's.
+
+    Source:
+        Successive halving, arXiv 1502.07943.
+    """
+    rows = read_json(note)["rows"] if note is not None and note.exists() else []
+    left = list(contenders)
+    for heat, share in enumerate(heats):
+        done = {row["strategy"]: row for row in rows if row["heat"] == heat}
+        for plan in left:
+            if plan.name in done:
+                continue
+            began = time.perf_counter()
+            transfer = start(plan)
+            try:
+                fine_tune(transfer, plan.scaled(share), data, cache, verbose=verbose, **training)
+                loss, accuracy = _result(transfer, data["validation"], verbose)
+            except TrainingDivergedError:
+                loss, accuracy = float("inf"), 0.0
+            row = {"heat": heat, "strategy": plan.name, "val_loss": loss, "val_accuracy": accuracy}
+            done[plan.name] = {**row, "seconds": time.perf_counter() - began}
+            rows.append(done[plan.name])
+            if note is not None:
+                write_json(note, {"rows": rows})
+        left.sort(key=lambda plan, done=done: done[plan.name]["val_loss"])
+        left = left[: max(1, len(left) // 2)]
+        if len(left) == 1:
+            break
+    return pd.DataFrame(rows).sort_values(["heat", "val_loss"], ignore_index=True)
+
+
+def winner(table: pd.DataFrame) -> str:
+    """The name of the strategy that won a race."""
+    return table[table["heat"] == table["heat"].max()].iloc[0]["strategy"]
+
+
+def _result(transfer: TransferModel, validation, verbose: bool) -> tuple[float, float]:
+    calibrate(transfer, validation, verbose=verbose)
+    chances = outputs_of(transfer.model, validation, label="Comparing", verbose=verbose)
+    classes = np.arange(chances.shape[1])
+    loss = log_loss(validation.labels, chances, labels=classes)
+    return float(loss), float(accuracy_score(validation.labels, chances.argmax(axis=1)))
