@@ -108,12 +108,15 @@ def export(
         except ModuleNotFoundError as error:
             raise ImportError(
                 f"format {format!r} needs the package {error.name}: "
-                f"pip install 'keras-model-recipes[{format}]'"
+                f"pip install 'keras-model-recipes[export]'"
             ) from None
         if path.is_dir():
             shutil.rmtree(path)
         os.replace(made, path)
-    script = _SCRIPT.format(name=path.name, size=tuple(model.input_shape[1:3]), load=kind.script)
+    height, width = model.input_shape[1:3]
+    script = _SCRIPT.format(
+        name=path.name, size=(width, height), side=max(width, height), load=kind.script
+    )
     write_text(path.with_name(f"{path.stem}_predict.py"), script)
     return path
 
@@ -245,7 +248,9 @@ def _write_litert(model: keras.Model, path: Path, classes: list[str]) -> None:
 
 
 def _load_litert(path: Path) -> Callable:
-    interpreter = _interpreter()(str(path))
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path))
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1:
         raise ExportError(f"The file has {len(inputs)} inputs; one is right.")
@@ -258,15 +263,6 @@ def _load_litert(path: Path) -> Callable:
         return interpreter.get_tensor(outputs[0]["index"])
 
     return predict
-
-
-def _interpreter():
-    """LiteRT's interpreter, or the same one as TensorFlow still has it."""
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ModuleNotFoundError:
-        from tensorflow.lite import Interpreter
-    return Interpreter
 
 
 def _write_torch(model: keras.Model, path: Path, classes: list[str]) -> None:
@@ -285,7 +281,10 @@ def _load_torch(path: Path) -> Callable:
     return lambda batch: module(torch.from_numpy(batch)).detach().numpy()
 
 
-_SCRIPT = '''"""Predicts with {name}: python this.py picture.jpg ...  Needs numpy, Pillow and a runtime."""
+_SCRIPT = '''"""Predicts with {name}: python this.py picture.jpg ...
+
+Needs numpy, Pillow and the runtime. Reads pictures of 8 bits without transparency as in training.
+"""
 
 import json, sys
 from pathlib import Path
@@ -295,10 +294,13 @@ from PIL import Image, ImageOps
 file = Path(__file__).with_name("{name}")
 {load}
 for path in sys.argv[1:]:
-    picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB").resize({size}[::-1], Image.Resampling.BICUBIC, reducing_gap=2.0)
+    picture = Image.open(path)
+    picture.draft(None, ({side}, {side}))
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    picture = picture.resize({size}, Image.Resampling.BICUBIC, reducing_gap=2.0)
     probabilities = np.asarray(predict(np.asarray(picture, "float32")[None]))[0]
     print(path, classes[probabilities.argmax()], f"{{probabilities.max():.4f}}", sep="\\t")
-'''  # noqa: E501
+'''
 FORMATS = {
     "onnx": Format(
         ".onnx",
@@ -306,7 +308,7 @@ FORMATS = {
         _write_onnx,
         _load_onnx,
         """import onnxruntime
-session = onnxruntime.InferenceSession(file)
+session = onnxruntime.InferenceSession(str(file))
 classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
 predict = lambda batch: session.run(None, {session.get_inputs()[0].name: batch})[0]""",
     ),
@@ -317,7 +319,8 @@ predict = lambda batch: session.run(None, {session.get_inputs()[0].name: batch})
         _load_saved_model,
         """import tensorflow as tf
 classes = json.loads((file / "assets.extra/classes.json").read_text())
-predict = tf.saved_model.load(str(file)).serve""",
+model = tf.saved_model.load(str(file))
+predict = model.serve""",
     ),
     "litert": Format(
         ".tflite",
@@ -325,9 +328,9 @@ predict = tf.saved_model.load(str(file)).serve""",
         _write_litert,
         _load_litert,
         """import zipfile
-from tensorflow import lite
+from ai_edge_litert.interpreter import Interpreter  # pip install ai-edge-litert
 classes = json.loads(zipfile.ZipFile(file).read("classes.json"))
-runner = lite.Interpreter(str(file)).get_signature_runner()
+runner = Interpreter(str(file)).get_signature_runner()
 predict = lambda batch: next(iter(runner(**{next(iter(runner.get_input_details())): batch}).values()))""",  # noqa: E501
     ),
     "torch": Format(

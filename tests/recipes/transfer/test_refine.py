@@ -59,18 +59,24 @@ def test_calibrating_changes_no_prediction_and_divides_the_logits():
 
 @pytest.mark.parametrize("best", refine.SHARES)
 def test_interpolation_finds_the_place_with_the_smallest_loss(best):
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    x = np.linspace(-1, 1, 32)[:, None].astype("float32")
-    start = [np.zeros((1, 1), "float32"), np.ones(1, "float32")]
-    end = [np.full((1, 1), 4.0, "float32"), np.full(1, -1.0, "float32")]
-    at_best = [a + np.float32(best) * (b - a) for a, b in zip(start, end, strict=True)]
-    model.set_weights(at_best)
-    validation = Batches(x, model.predict(x, verbose=0)[:, 0], batch_size=8)
-    model.set_weights(end)
-    assert refine.interpolate(model, start, validation) == best
-    for found, expected in zip(model.get_weights(), at_best, strict=True):
-        np.testing.assert_allclose(found, expected)
+    def weights(threshold):
+        """A classifier that says 1 above a threshold."""
+        return [np.array([[-5.0, 5.0]], "float32"), np.array([5.0, -5.0], "float32") * threshold]
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, "softmax")])
+    x = np.linspace(-1.5, 1.5, 64)[:, None].astype("float32")
+    validation = Batches(x, (x[:, 0] > 2 * best - 1).astype(int), batch_size=8)
+    model.set_weights(weights(1.0))
+    assert refine.interpolate(model, weights(-1.0), validation) == best
+    for found, expected in zip(model.get_weights(), weights(2 * best - 1), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_calibrated_loss_is_the_smallest_over_temperatures():
+    labels, probabilities, truth = drawn(3.0)
+    expected = -np.log(truth[np.arange(len(labels)), labels]).mean()
+    assert refine.calibrated_loss(labels, probabilities) == pytest.approx(expected, rel=1e-3)
+    assert np.isnan(refine.calibrated_loss(labels, probabilities * np.nan))
 
 
 def test_grad_cam_is_the_gradients():

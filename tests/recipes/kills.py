@@ -1,0 +1,186 @@
+"""Trains again and again in forked processes that are killed, each resumed and compared.
+
+Run as a program: `python -m tests.recipes.kills results.json points` or `... random 100`. It
+imports TensorFlow once and forks before that has done anything, so that a training takes seconds.
+"""
+
+import hashlib
+import importlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from recipes import backbones, workflow
+from recipes.run import Run
+from recipes.transfer.strategies import FineTuneStrategy, Phase
+from tests.recipes.images import pictures
+from tests.recipes.transfer.tiny import build_tiny
+
+STRATEGY = FineTuneStrategy(
+    "killed",
+    "pretrained",
+    (
+        Phase("classifier", 1.0, 3, 1e-2, min_steps=4),
+        Phase("later", 0.5, 2, 1e-3, interpolate=True, label_smoothing=0.1),
+        Phase("everything", 0.0, 2, 1e-3, update_batch_norm=True),
+    ),
+    "a phase of each kind",
+)
+CLASSES = ("a", "b", "c")
+# Where a process dies: a function, the call of it that counts from 1, and before it, after it, or
+# half-way through what it writes.
+POINTS = {
+    "pictures are decoded": ("recipes.images.pipeline.decode_bytes", 20, "before"),
+    "the first features are computed": ("recipes.transfer.features.forward", 2, "before"),
+    "features lie in a file without its note": (
+        "recipes.transfer.features.write_json",
+        2,
+        "before",
+    ),
+    "the note of the features is half-written": ("pathlib.Path.write_text", 4, "half"),
+    "the first step": ("recipes.images.pipeline.Batches.__getitem__", 1, "before"),
+    "the first epoch ends": ("recipes.transfer.state.calibrated_loss", 1, "before"),
+    "the first state is half-written": ("pathlib.Path.write_bytes", 1, "half"),
+    "the first state is written and has no name": ("os.fsync", 5, "after"),
+    "the second state is half-written": ("pathlib.Path.write_bytes", 2, "half"),
+    "the state before was moved": ("recipes.run.write_arrays", 2, "before"),
+    "the second state is saved": ("recipes.run.write_arrays", 2, "after"),
+    "the first phase has ended": ("recipes.transfer.fine_tune.audit", 1, "before"),
+    "the second phase's features": ("recipes.transfer.features.forward", 9, "before"),
+    "in the second phase": ("recipes.transfer.state.calibrated_loss", 5, "before"),
+    "weights are interpolated": ("recipes.transfer.refine.calibrated_loss", 3, "before"),
+    "the third phase begins": ("recipes.images.augment.augment", 1, "before"),
+    "in the third phase": ("recipes.images.augment.augment", 60, "before"),
+    "probabilities are calibrated": ("recipes.transfer.refine.temperature_of", 13, "before"),
+    "the weights are half-written": ("recipes.transfer.results.write_arrays", 1, "before"),
+    "the run's note is missing": ("recipes.transfer.results.write_json", 1, "before"),
+    "the report is half-written": ("recipes.report.write_text", 1, "before"),
+    "the folder has no name yet": ("pathlib.Path.rename", 1, "before"),
+    "the folder has its name": ("pathlib.Path.rename", 1, "after"),
+}
+
+
+def arm(target: str, call: int, when: str) -> None:
+    """Let this process die at a call of a function."""
+    module, _, name = target.rpartition(".")
+    try:
+        owner = importlib.import_module(module)
+    except ModuleNotFoundError:
+        parent, _, kind = module.rpartition(".")
+        owner = getattr(importlib.import_module(parent), kind)
+    original = getattr(owner, name)
+    calls = [0]
+
+    def armed(*arguments, **options):
+        calls[0] += 1
+        if calls[0] == call:
+            if when == "half":
+                path, content = arguments[:2]
+                original(path, content[: len(content) // 2], *arguments[2:], **options)
+            if when == "after":
+                original(*arguments, **options)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments, **options)
+
+    setattr(owner, name, armed)
+
+
+def fit(photos: Path, output: Path) -> None:
+    """One training, of a small network in the place of the real one."""
+    backbones.get = lambda *arguments, **options: build_tiny().backbone
+    workflow.fit_folder(
+        photos,
+        output=output,
+        strategy=STRATEGY,
+        batch_size=8,
+        augmentation="strong",
+        cache_limit=0,
+        verbose=False,
+    )
+
+
+def forked(action) -> int:
+    """The process id of a child that does something."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        action()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def ended(child: int) -> int:
+    """The signal that ended a child, or minus its exit code."""
+    status = os.waitpid(child, 0)[1]
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
+
+
+def summary(output: Path) -> dict:
+    """What must be the same whatever happened on the way."""
+    run = Run.load(output)
+    arrays = run.weights()
+    history = run.history.drop(columns="seconds")
+    digest = hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays)))
+    return {
+        "weights": digest.hexdigest(),
+        "history": history.to_csv(index=False),
+        "predictions": (output / "predictions.csv").read_text(),
+        "audit": run.info["audit"],
+        "files": sorted(path.name for path in output.iterdir()),
+        "beside": sorted(path.name for path in output.parent.iterdir()),
+    }
+
+
+def resumed(photos: Path, output: Path) -> dict:
+    """Train to the end where need be, and say what came out."""
+    if not (output / "run.json").exists():
+        code = ended(forked(lambda: fit(photos, output)))
+        if code:
+            return {"failed": code}
+    return summary(output)
+
+
+def main() -> None:
+    """Kill at each point, or at random times, and write what was found."""
+    results, mode, *count = sys.argv[1:]
+    place = Path(tempfile.mkdtemp())
+    photos = pictures.make_classes(place / "photos", 20, CLASSES)
+    began = time.perf_counter()
+    found = {"whole": resumed(photos, place / "whole" / "run")}
+    duration = time.perf_counter() - began
+    if mode == "points":
+        for number, (name, point) in enumerate(POINTS.items()):
+            output = place / str(number) / "run"
+
+            def dying(point=point, output=output):
+                arm(*point)
+                fit(photos, output)
+
+            code = ended(forked(dying))
+            found[name] = {"code": code, **resumed(photos, output)}
+    else:
+        rng = np.random.default_rng(int.from_bytes(os.urandom(4), "little"))
+        for number in range(int(*count)):
+            output = place / str(number) / "run"
+            kills = 0
+            while not (output / "run.json").exists() and kills < 5:
+                child = forked(lambda output=output: fit(photos, output))
+                time.sleep(rng.uniform(0.2, 1) * duration)
+                os.kill(child, signal.SIGKILL)
+                kills += ended(child) == signal.SIGKILL
+            found[f"random {number}"] = {"kills": kills, **resumed(photos, output)}
+    Path(results).write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

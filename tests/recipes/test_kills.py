@@ -1,0 +1,45 @@
+"""A training that is killed ends with the weights of the one that was not, bit for bit."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.recipes.kills import POINTS
+
+SAME = ("weights", "history", "predictions", "audit")
+
+
+def results(folder, *arguments):
+    path = folder / "results.json"
+    subprocess.run([sys.executable, "-m", "tests.recipes.kills", path, *arguments], check=True)
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return results(tmp_path_factory.mktemp("kills"), "points")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_training_ends_as_the_whole_one(found, point):
+    whole, killed = found["whole"], found[point]
+    assert killed["code"] == signal.SIGKILL, "the point was never reached"
+    for name in SAME:
+        assert killed[name] == whole[name]
+    assert killed["beside"] == ["run"]
+    left = {"state.safetensors", "state.previous.safetensors", "settings.json", "lock"}
+    assert set(killed["files"]) - left == set(whole["files"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_hundred_random_kills(tmp_path):
+    found = results(tmp_path, "random", "100")
+    whole = found.pop("whole")
+    assert sum(one["kills"] for one in found.values()) >= 100
+    for one in found.values():
+        assert {name: one[name] for name in SAME} == {name: whole[name] for name in SAME}
