@@ -7,7 +7,7 @@ Keras nor TensorFlow.
 from importlib import import_module
 
 _PLACES = {
-    "recipes.workflow": ("fit_folder", "load_classifier", "predict"),
+    "recipes.workflow": ("fit_folder", "load_classifier", "predict", "rerun"),
     "recipes.run": ("Run",),
     "recipes.export": ("export",),
     "recipes.classifiers": ("cnn", "mlp", "mobilenet", "resnet"),

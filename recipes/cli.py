@@ -66,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--output", required=True, help="the run's folder")
     demo.add_argument("--overwrite", action="store_true", help="replace a finished run")
 
+    rerun = _command(commands, "rerun", _rerun, "train again as a run was, and compare")
+    rerun.add_argument("run", help="the run folder, or its run.json")
+    rerun.add_argument("--output", required=True, help="the new run's folder")
+    rerun.add_argument("--overwrite", action="store_true", help="replace a finished run")
+
     export = _command(commands, "export", _export, "write a finished run for another runtime")
     export.add_argument("run", help="the run folder")
     export.add_argument("--format", help="onnx, saved_model, litert or torch (onnx)")
@@ -194,6 +199,20 @@ def _demo(**options) -> None:
     from recipes.demo import fit_demo
 
     _show(fit_demo(**options))
+
+
+def _rerun(**options) -> None:
+    _import_keras()
+    from recipes.workflow import rerun
+
+    found = rerun(**options)
+    if found.same:
+        print("matches   every weight is the same, bit for bit")
+    else:
+        print(f"differs   by {found.largest_difference:.3g} at the most in a weight")
+    for name, (before, now) in found.conditions.items():
+        print(f"{name:10}{before}, now {now}")
+    _show(found.run)
 
 
 def _export(**options) -> None:

@@ -120,6 +120,42 @@ class Run:
         return arrays
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A run beside an earlier one.
+
+    Attributes:
+        run: the later run.
+        same: whether all weights are the same, bit for bit.
+        largest_difference: between two weights; infinite where their shapes differ.
+        conditions: what differs of the versions, the machine and the pictures, by name: (before,
+            now).
+    """
+
+    run: Run
+    same: bool
+    largest_difference: float
+    conditions: dict[str, tuple]
+
+
+def compare_runs(before: Run, now: Run) -> Comparison:
+    """Compare two runs' weights, and the conditions under which they came about."""
+    old, new = before.weights(), now.weights()
+    alike = old.keys() == new.keys() and all(old[n].shape == new[n].shape for n in old)
+    largest = max(float(np.abs(old[n] - new[n]).max(initial=0)) for n in old) if alike else np.inf
+    same = alike and all(old[name].tobytes() == new[name].tobytes() for name in old)
+    conditions = {}
+    for section in ("versions", "machine"):
+        first, second = before.info.get(section, {}), now.info.get(section, {})
+        for name in {**first, **second}:
+            if first.get(name) != second.get(name):
+                conditions[name] = (first.get(name), second.get(name))
+    pictures = [run.dataset[["path", "hash", "part"]].to_csv() for run in (before, now)]
+    if pictures[0] != pictures[1]:
+        conditions["pictures"] = ("as they were", "others, or in other parts")
+    return Comparison(now, same, largest, conditions)
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """A table in which names stay texts: a class may be called "7" or "NA"."""
     texts = ("path", "part", "class", "group", "hash", "file", "truth", "prediction")

@@ -1,5 +1,6 @@
 """The main job in two calls: from a folder of pictures to a run, and from a run to predictions."""
 
+import inspect
 import os
 import time
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from recipes.images.folder import list_files, scan
 from recipes.images.pipeline import stream
 from recipes.images.split import class_weights as balanced_weights
 from recipes.images.split import imbalance_ratio, split
-from recipes.run import Run, WorkFolder, check_output
+from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.transfer import model as transfer_model
 from recipes.transfer import novelty, refine, results, similarity, strategies
 from recipes.transfer.data import content_key, load_parts
@@ -228,6 +229,40 @@ def _decide(config: dict, transfer: TransferModel, data: dict, classes: list[str
         large_from=config["large_from"],
         dissimilar_from=config["dissimilar_from"],
     )
+
+
+def rerun(
+    run: str | Path, *, output: str | Path, overwrite: bool = False, verbose: bool = True
+) -> Comparison:
+    """Train again with the settings of a finished run, and compare.
+
+    The same versions, processor and number of threads give the same weights, bit for bit.
+
+    Args:
+        run: the run folder, or the `run.json` in it.
+        output: the new run's folder.
+        overwrite: replace a finished run in `output`.
+        verbose: whether progress is shown.
+
+    Returns:
+        The new run, and what differs.
+
+    Raises:
+        FileNotFoundError: there is no such run, or its pictures are gone.
+
+    Example:
+        >>> rerun("runs/photos", output="runs/again").same  # doctest: +SKIP
+        True
+    """
+    run = Path(run)
+    old = Run.load(run.parent if run.name == "run.json" else run)
+    config = {name: old.info["config"][name] for name in old.info["config"]}
+    if isinstance(config["strategy"], dict):
+        config["strategy"] = FineTuneStrategy.from_dict(config["strategy"])
+    known = inspect.signature(fit_folder).parameters
+    config = {name: value for name, value in config.items() if name in known}
+    given = {"output": output, "overwrite": overwrite, "verbose": verbose}
+    return compare_runs(old, fit_folder(**{**config, **given}))
 
 
 def predict(

@@ -100,7 +100,10 @@ def machine() -> dict[str, str | int]:
     return {
         "system": platform.platform(),
         "processor": platform.processor() or platform.machine(),
-        "processors": os.cpu_count(),
+        "processors": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "threads": os.environ.get("OMP_NUM_THREADS", "one a processor"),
     }
 
 
