@@ -24,7 +24,7 @@ import recipes
 from recipes.transfer.strategies import STRATEGIES
 
 TEST_SHARE, VALIDATION_SHARE = 0.3, 0.2
-MOST_TESTED = 400
+MOST_TESTED = 300
 
 
 def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | None:
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--per-class", nargs="+", type=int, default=[8, 30])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--strategies", nargs="+", default=[*STRATEGIES, "auto", "race"])
-    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--image-size", type=int, default=96)
     parser.add_argument("--csv", type=Path, default=Path("strategies.csv"))
     options = parser.parse_args()
     rows = pd.read_csv(options.csv).to_dict("records") if options.csv.exists() else []

@@ -8,12 +8,16 @@ Arrays are kept in the safetensors format, which holds numbers and nothing that 
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
+
+MAX_TEXT_BYTES = 64 << 20
+MAX_ARRAYS_BYTES = 8 << 30
 
 
 class DamagedFileError(ValueError):
@@ -70,6 +74,20 @@ def write_json(path: str | Path, content: Mapping) -> Path:
     return write_text(path, json.dumps(content, indent=2, default=_plain) + "\n")
 
 
+def check_size(path: Path, most: int) -> None:
+    """Refuse a file that would fill the memory, before it is read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFileError: it is no regular file, or has more bytes than `most`.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise DamagedFileError(f"{path} is no regular file.")
+    if status.st_size > most:
+        raise DamagedFileError(f"{path} has {status.st_size:,} bytes; {most:,} are allowed.")
+
+
 def _plain(value):
     if isinstance(value, np.generic):
         return value.item()
@@ -87,6 +105,7 @@ def read_json(path: str | Path) -> dict:
         DamagedFileError: it is not JSON, or not an object.
     """
     path = Path(path)
+    check_size(path, MAX_TEXT_BYTES)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -141,6 +160,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
         DamagedFileError: the file is cut, changed, or not of this kind.
     """
     path = Path(path)
+    check_size(path, MAX_ARRAYS_BYTES)
     content = path.read_bytes()
     try:
         arrays = load(content)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from recipes.files import (
     DamagedFileError,
+    check_size,
     read_arrays,
     read_json,
     sync_folder,
@@ -32,6 +33,7 @@ except ImportError:  # Windows: two processes are then not told apart
     fcntl = None
 
 FORMAT = 1
+MAX_TABLE_BYTES = 1 << 30
 WEIGHTS = "weights.safetensors"
 _FILES = ("run.json", "model.keras", WEIGHTS, "history.csv", "dataset.csv", "predictions.csv")
 _STATE, _PREVIOUS = "state.safetensors", "state.previous.safetensors"
@@ -98,7 +100,7 @@ class Run:
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row an epoch: phase, epoch, losses, accuracies, learning rate, seconds."""
-        return pd.read_csv(self.folder / "history.csv")
+        return read_table(self.folder / "history.csv")
 
     @cached_property
     def dataset(self) -> pd.DataFrame:
@@ -158,6 +160,7 @@ def compare_runs(before: Run, now: Run) -> Comparison:
 
 def read_table(path: Path) -> pd.DataFrame:
     """A table in which names stay texts: a class may be called "7" or "NA"."""
+    check_size(path, MAX_TABLE_BYTES)
     texts = ("path", "part", "class", "group", "hash", "file", "truth", "prediction")
     return pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(texts, str))
 

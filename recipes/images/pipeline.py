@@ -4,6 +4,7 @@ The pixels of a data set are decoded once and kept (as arrays, in memory or in a
 are slices of arrays: a `keras.utils.PyDataset`, which every backend reads alike.
 """
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ def stream(
     image_size: tuple[int, int],
     batch_size: int = 32,
     *,
+    hashes: Sequence[str] | None = None,
     workers: int | None = None,
     label: str = "Decoding pictures",
     verbose: bool = False,
@@ -38,6 +40,8 @@ def stream(
         paths: of the files.
         image_size: (height, width) in pixels.
         batch_size: files a batch.
+        hashes: SHA-256 of each file's content when it was listed; one that has changed since is
+            left out like one that cannot be read.
         workers: threads that decode; by default one a processor.
         label: what the progress bar says.
         verbose: whether it is shown.
@@ -53,9 +57,12 @@ def stream(
     """
     folder = Path(folder)
 
-    def read(path):
+    def read(row):
         try:
-            return decode_bytes(read_bytes(folder / path), image_size)
+            content = read_bytes(folder / paths[row])
+            if hashes is not None and hashlib.sha256(content).hexdigest() != hashes[row]:
+                return "changed since it was listed"
+            return decode_bytes(content, image_size)
         except UnreadableError as error:
             return str(error)
 
@@ -65,8 +72,8 @@ def stream(
         waiting: deque[tuple[int, list[Future]]] = deque()
         try:
             for start in starts:
-                batch = paths[start : start + batch_size]
-                waiting.append((start, [pool.submit(read, path) for path in batch]))
+                batch = range(start, min(start + batch_size, len(paths)))
+                waiting.append((start, [pool.submit(read, row) for row in batch]))
                 if len(waiting) > AHEAD:
                     yield _gather(*waiting[0], image_size)
                     display.advance(task, len(waiting.popleft()[1]))

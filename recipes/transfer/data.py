@@ -60,7 +60,8 @@ def load_parts(
             def fill(array, rows=rows, errors=errors):
                 paths = list(frame.loc[rows, "path"])
                 folder = Path(frame.attrs["folder"])
-                for done, pictures, failed in stream(folder, paths, image_size):
+                hashes = list(frame.loc[rows, "hash"])
+                for done, pictures, failed in stream(folder, paths, image_size, hashes=hashes):
                     array[done] = pictures
                     errors.update(failed)
                     display.advance(task, len(done) + len(failed))

@@ -135,6 +135,13 @@ class FineTuneStrategy:
 
 
 HEAD = Phase("classifier", trainable_from=1.0, epochs=30, learning_rate=1e-3, min_steps=32)
+FINE_TUNING = {
+    "learning_rate": 1e-3,
+    "stage_factor": 0.7,
+    "min_steps": 16,
+    "label_smoothing": 0.1,
+    "interpolate": True,
+}
 
 STRATEGIES = {
     strategy.name: strategy
@@ -150,13 +157,7 @@ STRATEGIES = {
             "pretrained",
             (
                 HEAD,
-                Phase(
-                    "later stages",
-                    trainable_from=0.5,
-                    epochs=15,
-                    learning_rate=3e-4,
-                    stage_factor=0.7,
-                ),
+                Phase("later stages", trainable_from=0.5, epochs=15, **FINE_TUNING),
             ),
             "train the classifier, then the later stages with it; the first stages stay frozen",
         ),
@@ -165,13 +166,7 @@ STRATEGIES = {
             "pretrained",
             (
                 HEAD,
-                Phase(
-                    "everything",
-                    trainable_from=0.0,
-                    epochs=10,
-                    learning_rate=3e-4,
-                    stage_factor=0.7,
-                ),
+                Phase("everything", trainable_from=0.0, epochs=12, **FINE_TUNING),
             ),
             "train the classifier, then the whole network from the pretrained weights",
         ),
@@ -185,6 +180,7 @@ STRATEGIES = {
                     epochs=60,
                     learning_rate=2e-3,
                     patience=15,
+                    label_smoothing=0.1,
                     update_batch_norm=True,
                 ),
             ),

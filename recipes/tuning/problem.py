@@ -11,7 +11,7 @@ import keras
 import keras_tuner
 import numpy as np
 
-from recipes.files import digest, replace
+from recipes.files import digest, read_arrays, replace, write_arrays
 from recipes.images.folder import scan
 from recipes.images.split import PARTS, split
 from recipes.transfer.data import load_parts
@@ -20,6 +20,7 @@ from recipes.tuning.protocol import as_arrays, check_shares, split_rows
 from recipes.tuning.space import HyperModel
 
 IMAGE_SIZE = 64
+WEIGHTS = "model.safetensors"
 
 
 @dataclass
@@ -33,12 +34,15 @@ class Problem:
             `fit`.
         finish: given the folder and the best trial, trains its setting again and uses the test
             part; returns the metrics.
+        load: given the folder and the best setting, the model that `finish` trained, built anew:
+            only its weights are read.
     """
 
     model: keras_tuner.HyperModel
     key: str
     open: Callable[[Path], tuple[tuple, tuple]] = field(repr=False)
     finish: Callable[[Path, object], dict[str, float]] = field(repr=False)
+    load: Callable[[Path, Mapping], keras.Model] = field(repr=False)
 
 
 def of_data(
@@ -82,11 +86,21 @@ def of_data(
         keras.utils.set_random_seed(seed)
         final = model.build(trial.hyperparameters)
         model.fit(trial.hyperparameters, final, x[seen], labels[seen], epochs=epochs, verbose=0)
+        weights = {f"{i:04d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(final.weights)}
+        write_arrays(folder / WEIGHTS, weights)
         replace(folder / "model.keras", lambda path: final.save(path))
         tested = drawn["test"]
         return final.evaluate(x[tested], labels[tested], verbose=0, return_dict=True)
 
-    return Problem(model, digest({"x": x, "y": labels}), begin, finish)
+    def load(folder: Path, best: Mapping) -> keras.Model:
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(best)
+        final = model.build(hp)
+        arrays, _ = read_arrays(folder / WEIGHTS)
+        final.set_weights([arrays[name] for name in sorted(arrays)])
+        return final
+
+    return Problem(model, digest({"x": x, "y": labels}), begin, finish, load)
 
 
 def _pictures(folder, image_size: int, validation: float, test: float, seed: int) -> tuple:

@@ -1,8 +1,8 @@
 """What a search found, as tables and plots."""
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -29,6 +29,7 @@ class SearchResult:
         objective: the metric that decided, on the validation part.
         folder: where the search lies: `trials.csv`, `report.html`, and the final model,
             `model.keras`, or `run` for transfer learning.
+        load: builds the final model; see `model`.
     """
 
     trials: pd.DataFrame
@@ -36,11 +37,15 @@ class SearchResult:
     test_metrics: dict
     objective: str
     folder: Path
+    load: Callable[[Path, Mapping], keras.Model] = field(repr=False)
 
     @property
     def model(self) -> keras.Model:
-        """The best setting's model, trained on train and validation."""
-        return keras.models.load_model(self.folder / "model.keras")
+        """The best setting's model, trained on train and validation.
+
+        It is built anew by the recipe, and only its weights are read from the folder.
+        """
+        return self.load(self.folder, self.best)
 
     @property
     def run(self) -> Run:

@@ -159,7 +159,8 @@ def search(
     if not final.exists():
         _finish(folder, oracle, problem)
     found = read_json(final)
-    result = SearchResult(table, found["best"], found["test_metrics"], objective, folder)
+    metrics = found["test_metrics"]
+    result = SearchResult(table, found["best"], metrics, objective, folder, problem.load)
     report.write(result, note)
     return result
 

@@ -23,7 +23,7 @@ from recipes.tuning.problem import Problem
 from recipes.tuning.protocol import check_shares
 from recipes.tuning.space import checked, draw
 from recipes.tuning.trials import TrialCurve
-from recipes.workflow import fit_folder
+from recipes.workflow import fit_folder, load_classifier
 
 TRANSFER = "transfer"
 SPACE = {
@@ -85,7 +85,10 @@ def of_transfer(
         )
         return {k: v for k, v in run.metrics.items() if k != "pictures"}
 
-    return Problem(model, content_key(frame), begin, finish)
+    def load(folder: Path, best: Mapping):
+        return load_classifier(folder / "run")[0]
+
+    return Problem(model, content_key(frame), begin, finish, load)
 
 
 def plan_of(values: Mapping) -> FineTuneStrategy:

@@ -195,7 +195,7 @@ def test_importance_and_plot(tmp_path):
     )
     trials.loc[0, ["status", "score"]] = ["failed", np.nan]
     trials.loc[:30, "momentum"] = np.nan
-    result = SearchResult(trials, {}, {}, "val_loss", tmp_path)
+    result = SearchResult(trials, {}, {}, "val_loss", tmp_path, None)
     importance = result.importance()
     assert importance.sum() == pytest.approx(1)
     assert importance.index.tolist()[:2] == ["learning_rate", "activation"]
@@ -348,7 +348,7 @@ def test_the_report_escapes_names(tmp_path):
     trials = pd.DataFrame(
         {"trial": [0, 1], "status": "completed", "score": [1.0, 2.0], "a": ["<script>", "y"]}
     )
-    result = SearchResult(trials, {"a": "<script>"}, {"loss": 0.5}, "val_loss", tmp_path)
+    result = SearchResult(trials, {"a": "<script>"}, {"loss": 0.5}, "val_loss", tmp_path, None)
     note = {"algorithm": "grid", "recipe": "<script>", "max_epochs": 1, "seed": 0, "space": {}}
     page = report.write(result, note).read_text()
     assert "<script>" not in page
