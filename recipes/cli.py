@@ -100,8 +100,8 @@ def _add_fit_options(fit: argparse.ArgumentParser) -> None:
     add = fit.add_argument
     add(
         "--strategy",
-        help="auto, small_similar, small_dissimilar, large_similar, large_dissimilar, head_only "
-        "or full (auto)",
+        help="auto, race, small_similar, small_dissimilar, large_similar, large_dissimilar, "
+        "head_only or full (auto)",
     )
     add("--backbone", help="see `recipes backbones` (efficientnet_lite0)")
     add("--weights", help="pretrained, or a local weights file (what the strategy says)")

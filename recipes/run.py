@@ -37,6 +37,7 @@ MAX_TABLE_BYTES = 1 << 30
 WEIGHTS = "weights.safetensors"
 _FILES = ("run.json", "model.keras", WEIGHTS, "history.csv", "dataset.csv", "predictions.csv")
 _STATE, _PREVIOUS = "state.safetensors", "state.previous.safetensors"
+DECISION, RACE = "decision.json", "race.json"
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ class WorkFolder:
         return self.output.with_name(self.output.name + ".partial")
 
     def _has_state(self) -> bool:
-        return any((self.folder / name).exists() for name in (_STATE, _PREVIOUS))
+        return any((self.folder / n).exists() for n in (_STATE, _PREVIOUS, DECISION, RACE))
 
     def save_state(self, arrays: Mapping[str, np.ndarray], info: Mapping) -> None:
         """Keep a state to go on from; the one before it is kept beside it."""
@@ -281,7 +282,7 @@ class WorkFolder:
             self.output.rename(replaced)
         self.folder.rename(self.output)
         sync_folder(self.output.parent)
-        for name in (_STATE, _PREVIOUS, "settings.json", "lock"):
+        for name in (DECISION, RACE, _STATE, _PREVIOUS, "settings.json", "lock"):
             (self.output / name).unlink(missing_ok=True)
         shutil.rmtree(replaced, ignore_errors=True)
         return self.output

@@ -3,7 +3,7 @@
 import inspect
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,14 +13,23 @@ import pandas as pd
 
 from callbacks.lookup import find
 from recipes import backbones, report
+from recipes.files import read_json, write_json
 from recipes.images import augment
 from recipes.images.folder import list_files, scan
 from recipes.images.pipeline import stream
 from recipes.images.split import class_weights as balanced_weights
 from recipes.images.split import imbalance_ratio, split
-from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
+from recipes.run import (
+    DECISION,
+    RACE,
+    Comparison,
+    Run,
+    WorkFolder,
+    check_output,
+    compare_runs,
+)
 from recipes.transfer import model as transfer_model
-from recipes.transfer import novelty, refine, results, similarity, strategies
+from recipes.transfer import novelty, probe, race, refine, results, similarity, strategies
 from recipes.transfer.data import content_key, load_parts
 from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import ArrayCache
@@ -65,9 +74,10 @@ def fit_folder(
     Args:
         folder: with one subfolder a class, or `train`, `val` and `test` with class folders inside.
         output: the run's folder, made by this call.
-        strategy: "auto", one of the four strategies (`small_similar`, `small_dissimilar`,
-            `large_similar`, `large_dissimilar`), of the ways `head_only` and `full`, or a
-            `FineTuneStrategy` of your own.
+        strategy: "auto", which measures; "race", which lets the four compete on the validation
+            part, for several times the time; one of the four strategies (`small_similar`,
+            `small_dissimilar`, `large_similar`, `large_dissimilar`), of the ways `head_only` and
+            `full`, or a `FineTuneStrategy` of your own.
         backbone: a name from `recipes.backbones.names()`.
         weights: from where to start: "pretrained", or the path of a local weights file for the
             backbone. By default what the strategy says: pretrained, or the backbone's own
@@ -118,31 +128,34 @@ def fit_folder(
     classes = sorted(frame.loc[frame["status"] == "ok", "class"].unique())
     with WorkFolder.open(output, _settings(config, frame), overwrite=overwrite) as work:
         cache = ArrayCache(work.folder / "cache", cache_limit)
-        named = None if strategy == strategies.AUTO else strategies.get(strategy)
+        open_choice = strategy in (strategies.AUTO, strategies.RACE)
+        named = None if open_choice else strategies.get(strategy)
         transfer = _build(config, classes, named)
         size = transfer.backbone.image_size
         data, frame = load_parts(frame, classes, size, cache, verbose=verbose)
-        decision = _named(named) if named else _decide(config, transfer, data, classes)
-        plan = named or strategies.get(decision.strategy)
-        if named is None and plan.weights == "initial":
-            transfer = _build(config, classes, plan)
-        plan = plan.with_epochs(epochs) if epochs else plan
-
         labels = data["train"].labels
         imbalance = imbalance_ratio(labels)
         weighted = imbalance >= IMBALANCED_FROM if class_weights is None else class_weights
+        training = {
+            "class_weights": balanced_weights(labels, len(classes)) if weighted else None,
+            "batch_size": batch_size,
+            "views": views,
+            "augmentation": augment.get(augmentation),
+            "seed": seed,
+            "verbose": verbose,
+        }
+        decision = _decide(config, named, transfer, classes, data, cache, work, training)
+        plan = named or strategies.get(decision.strategy)
+        if named is None:
+            transfer = _build(config, classes, plan)
+        plan = plan.with_epochs(epochs) if epochs else plan
         history, audits = fine_tune(
             transfer,
             plan,
             data,
             cache,
             work=work,
-            class_weights=balanced_weights(labels, len(classes)) if weighted else None,
-            batch_size=batch_size,
-            views=views,
-            augmentation=augment.get(augmentation),
-            seed=seed,
-            verbose=verbose,
+            **training,
         )
         temperature = refine.calibrate(transfer, data["validation"], verbose=verbose)
         novelty.keep(work.folder, transfer, data, seed=seed, verbose=verbose)
@@ -213,19 +226,42 @@ def _build(config: dict, classes: list[str], plan: FineTuneStrategy | None) -> T
     )
 
 
-def _named(plan: FineTuneStrategy) -> Decision:
-    return Decision(plan.name, {}, f"Named by hand: {plan.description}.")
+def _decide(config, named, transfer, classes, data, cache, work, training) -> Decision:
+    """What the user named, what the measurements say, or who wins a race; decided once a run."""
+    if named:
+        return Decision(named.name, {}, f"Named by hand: {named.description}.")
+    note = work.folder / DECISION
+    if note.exists():
+        return Decision(**read_json(note))
+
+    def compete(contenders: Iterable[str], heats: Sequence[float]) -> pd.DataFrame:
+        plans = [strategies.get(name) for name in contenders]
+        if config["epochs"]:
+            plans = [plan.with_epochs(config["epochs"]) for plan in plans]
+        start = partial(_build, config, classes)
+        return race.race(
+            plans, start, data, cache, heats=heats, note=work.folder / RACE, **training
+        )
+
+    if config["strategy"] == strategies.RACE:
+        decision = race.decide(compete(strategies.STRATEGIES, race.HEATS))
+    else:
+        decision = _measure(config, transfer, classes, data)
+        if decision.runner_up:
+            table = compete((decision.strategy, decision.runner_up), race.BAKE_OFF)
+            decision = race.decide(table, decision)
+    write_json(note, decision.to_dict())
+    return decision
 
 
-def _decide(config: dict, transfer: TransferModel, data: dict, classes: list[str]) -> Decision:
-    """What the measurements say."""
-    divergence = similarity.measure_divergence(
-        transfer.backbone, data["train"].pixels, seed=config["seed"], verbose=config["verbose"]
-    )
+def _measure(config, transfer, classes, data) -> Decision:
+    """The divergence of the pictures and what the frozen features can do, and what follows."""
+    train, options = data["train"], {"seed": config["seed"], "verbose": config["verbose"]}
     return similarity.decide(
-        data["train"].labels,
+        train.labels,
         len(classes),
-        divergence,
+        similarity.measure_divergence(transfer.backbone, train.pixels, **options),
+        probe.probe(transfer.backbone, train.pixels, train.labels, **options),
         large_from=config["large_from"],
         dissimilar_from=config["dissimilar_from"],
     )

@@ -17,10 +17,12 @@ from recipes.transfer.features import ArrayCache, outputs_of
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
 from recipes.transfer.refine import calibrate
+from recipes.transfer.similarity import Decision
 from recipes.transfer.state import TrainingDivergedError
-from recipes.transfer.strategies import FineTuneStrategy
+from recipes.transfer.strategies import STRATEGIES, FineTuneStrategy
 
 HEATS = (0.25, 0.5)
+BAKE_OFF = (0.25,)
 
 
 def race(
@@ -80,9 +82,22 @@ def race(
     return pd.DataFrame(rows).sort_values(["heat", "val_loss"], ignore_index=True)
 
 
-def winner(table: pd.DataFrame) -> str:
-    """The name of the strategy that won a race."""
-    return table[table["heat"] == table["heat"].max()].iloc[0]["strategy"]
+def decide(table: pd.DataFrame, measured: Decision | None = None) -> Decision:
+    """The winner of a race as a decision.
+
+    Args:
+        table: what `race` gave.
+        measured: the decision that the race was to settle.
+    """
+    last = table[table["heat"] == table["heat"].max()]
+    name = last.iloc[0]["strategy"]
+    losses = ", ".join(f"{row.strategy} {row.val_loss:.3f}" for row in last.itertuples())
+    heats = {f"heat {row.heat + 1} {row.strategy}": row.val_loss for row in table.itertuples()}
+    words = f"the validation loss after the last heat: {losses}. {STRATEGIES[name].description}."
+    if measured is None:
+        return Decision(name, heats, f"The four raced; {words}")
+    reason = f"{measured.reason} The margin is thin, so the two nearest raced; {words}"
+    return Decision(name, {**measured.measurements, **heats}, reason, measured.runner_up)
 
 
 def _result(transfer: TransferModel, validation, verbose: bool) -> tuple[float, float]:

@@ -20,6 +20,8 @@ from recipes.transfer.strategies import STRATEGIES
 
 DISSIMILAR_FROM = 0.13
 LARGE_FROM = 1_000
+SOLVED_FROM = 0.97
+THIN = 1.3
 SAMPLE = 256
 
 
@@ -31,11 +33,14 @@ class Decision:
         strategy: name of the strategy.
         measurements: name to value: pictures, pictures a class, divergence and its parts.
         reason: a sentence for people.
+        runner_up: the strategy that a little more or less of something measured would have
+            chosen, where the margin is thin.
     """
 
     strategy: str
     measurements: dict
     reason: str
+    runner_up: str | None = None
 
     def to_dict(self) -> dict:
         """The decision as plain values."""
@@ -127,55 +132,120 @@ def decide(
     labels: Sequence[int],
     num_classes: int,
     divergence: pd.DataFrame,
+    probe: pd.DataFrame | None = None,
     *,
     large_from: int = LARGE_FROM,
     dissimilar_from: float = DISSIMILAR_FROM,
 ) -> Decision:
-    """Choose one of the four strategies by the amount of pictures and their divergence.
+    """Choose one of the four strategies by what was measured.
+
+    The rule, found with `benchmarks/strategies.py`:
+
+    1. Where a linear classifier on the frozen features gets 97 % right in cross-validation, nothing
+       else need be trained: `small_similar`.
+    2. Otherwise pictures like the pretraining data need the later stages anew
+       (`small_dissimilar`), and those unlike it, or many pictures, the whole network from its
+       pretrained weights (`large_similar`).
+    3. From the network's own initialization (`large_dissimilar`) only many pictures that are
+       unlike the pretraining data are trained.
 
     Args:
         labels: of the training part.
         num_classes: how many classes there are.
         divergence: what `measure_divergence` gave.
+        probe: what `recipes.transfer.probe.probe` gave.
         large_from: pictures a class from which the data count as many.
         dissimilar_from: mean divergence, in nats, from which they count as unlike the pretraining
             data. Photos lie below 0.1, drawings, scans and measurements above 0.15, with
             EfficientNet-Lite0 and ImageNet.
 
+    Returns:
+        The decision; `runner_up` names the strategy that a little more or less would have chosen.
+
     Example:
         >>> table = pd.DataFrame({"layer": ["a"], "divergence": [0.5]})
         >>> decide([0, 1] * 50, 2, table).strategy
-        'small_dissimilar'
+        'large_similar'
     """
     per_class = len(labels) / num_classes
-    size = "large" if per_class >= large_from else "small"
+    many = per_class >= large_from
     mean = float(divergence["divergence"].mean()) if len(divergence) else None
-    likeness = "dissimilar" if mean is not None and mean >= dissimilar_from else "similar"
-    name = f"{size}_{likeness}"
-    amount = (
-        f"{len(labels):,} training pictures, {per_class:,.0f} a class, count as "
-        f"{'many' if size == 'large' else 'few'} (many from {large_from:,} a class)"
-    )
-    if mean is None:
-        closeness = (
-            "the backbone has no batch normalization to measure the divergence by, so they are "
-            "taken to be like the pretraining data"
-        )
+    unlike = mean is not None and mean >= dissimilar_from
+    linear = None if probe is None else float(probe["linear_accuracy"].iloc[-1])
+    solved = linear is not None and linear >= SOLVED_FROM
+    if solved:
+        name = "small_similar"
+    elif many and unlike:
+        name = "large_dissimilar"
+    elif many or unlike:
+        name = "large_similar"
     else:
-        closeness = (
-            f"the divergence from the pretraining data is {mean:.3f} nats, so they are "
-            f"{'unlike' if likeness == 'dissimilar' else 'like'} it (unlike from "
-            f"{dissimilar_from:g})"
-        )
+        name = "small_dissimilar"
+    near = mean is not None and abs(np.log(max(mean, 1e-9) / dissimilar_from)) < np.log(THIN)
+    thin = near and not many and not solved
+    other = (
+        {"small_dissimilar": "large_similar", "large_similar": "small_dissimilar"}[name]
+        if thin
+        else None
+    )
     third = max(len(divergence) // 3, 1)
+    early, late = (
+        (
+            float(part.mean())
+            for part in (divergence["divergence"][:third], divergence["divergence"][-third:])
+        )
+        if mean is not None
+        else (None, None)
+    )
+    stages = (
+        {}
+        if probe is None
+        else {
+            "linear_accuracy": linear,
+            "neighbour_accuracy": float(probe["neighbour_accuracy"].iloc[-1]),
+            "best_stage": str(probe["stage"].iloc[int(probe["neighbour_accuracy"].argmax())]),
+            "best_stage_accuracy": float(probe["neighbour_accuracy"].max()),
+            "h_score": float(probe["h_score"].iloc[-1]),
+            "chance": float(np.bincount(np.asarray(labels)).max() / len(labels)),
+        }
+    )
     measurements = {
         "training_pictures": len(labels),
         "pictures_per_class": per_class,
         "divergence": mean,
         "divergence_early": float(divergence["divergence"][:third].mean()) if mean else None,
         "divergence_late": float(divergence["divergence"][-third:].mean()) if mean else None,
+        **stages,
         "large_from": large_from,
         "dissimilar_from": dissimilar_from,
+        "solved_from": SOLVED_FROM,
     }
-    reason = f"{amount}; {closeness}: {STRATEGIES[name].description}."
-    return Decision(name, measurements, reason[0].upper() + reason[1:])
+    reason = _reason(name, len(labels), measurements, many, unlike, solved)
+    return Decision(name, measurements, reason, other if thin else None)
+
+
+def _reason(name: str, count: int, measured: dict, many: bool, unlike: bool, solved: bool) -> str:
+    """The decision in words, with each figure and its threshold."""
+    sentences = [
+        f"{count:,} training pictures, {measured['pictures_per_class']:,.0f} a class, count as "
+        f"{'many' if many else 'few'} (many from {measured['large_from']:,} a class)"
+    ]
+    if measured["divergence"] is None:
+        sentences.append(
+            "the backbone has no batch normalization to measure the divergence by, so they are "
+            "taken to be like the pretraining data"
+        )
+    else:
+        sentences.append(
+            f"the divergence from the pretraining data is {measured['divergence']:.3f} nats, so "
+            f"they are {'unlike' if unlike else 'like'} it (unlike from "
+            f"{measured['dissimilar_from']:g})"
+        )
+    if "linear_accuracy" in measured:
+        sentences.append(
+            f"a linear classifier on the frozen features gets {measured['linear_accuracy']:.0%} "
+            f"right, chance {measured['chance']:.0%}, which "
+            f"{'is enough' if solved else 'leaves something to learn'} (enough from "
+            f"{SOLVED_FROM:.0%})"
+        )
+    return f"{'; '.join(sentences)}: {STRATEGIES[name].description}."

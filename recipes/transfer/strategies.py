@@ -197,7 +197,7 @@ WAYS = {
     "full": replace(STRATEGIES["large_similar"], name="full"),
 }
 
-AUTO = "auto"
+AUTO, RACE = "auto", "race"
 
 
 def names() -> list[str]:
@@ -207,7 +207,7 @@ def names() -> list[str]:
         >>> "small_similar" in names() and "auto" in names()
         True
     """
-    return [*STRATEGIES, "head_only", "full", AUTO]
+    return [*STRATEGIES, "head_only", "full", AUTO, RACE]
 
 
 def get(name: str | FineTuneStrategy) -> FineTuneStrategy:
