@@ -183,20 +183,8 @@ def decide(
         name = "small_dissimilar"
     near = mean is not None and abs(np.log(max(mean, 1e-9) / dissimilar_from)) < np.log(THIN)
     thin = near and not many and not solved
-    other = (
-        {"small_dissimilar": "large_similar", "large_similar": "small_dissimilar"}[name]
-        if thin
-        else None
-    )
+    other = "small_dissimilar" if name == "large_similar" else "large_similar"
     third = max(len(divergence) // 3, 1)
-    early, late = (
-        (
-            float(part.mean())
-            for part in (divergence["divergence"][:third], divergence["divergence"][-third:])
-        )
-        if mean is not None
-        else (None, None)
-    )
     stages = (
         {}
         if probe is None

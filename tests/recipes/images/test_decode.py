@@ -1,6 +1,7 @@
 import contextlib
 import io
 import os
+import resource
 import time
 
 import numpy as np
@@ -109,3 +110,38 @@ def test_damage_gives_a_picture_or_a_reason(name, places, end):
     with contextlib.suppress(UnreadableError):
         array = decode_bytes(bytes(content[: max(end, 1)]), (8, 8), max_pixels=10**6)
         assert array.shape == (8, 8, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_ten_thousand_damaged_pictures_do_no_harm():
+    """Bytes flipped, cut, repeated and exchanged at random: a picture or a reason, in bounds."""
+    rng = np.random.default_rng()
+    contents = list(pictures.GOOD.values()) + list(pictures.BAD.values())
+    outcomes = {"picture": 0, "reason": 0}
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(10_000):
+        content = bytearray(contents[rng.integers(len(contents))] or b"0")[:200_000]
+        for _ in range(rng.integers(1, 9)):
+            place = int(rng.integers(len(content)))
+            kind = rng.integers(4)
+            if kind == 0:
+                content[place] ^= 1 << int(rng.integers(8))
+            elif kind == 1:
+                content = content[: place + 1]
+            elif kind == 2:
+                content[place:place] = content[: int(rng.integers(1, 99))]
+            else:
+                content[place : place + 4] = rng.bytes(4)
+        began = time.monotonic()
+        try:
+            picture = decode_bytes(bytes(content), (32, 32))
+        except UnreadableError as error:
+            assert str(error)
+            outcomes["reason"] += 1
+        else:
+            assert picture.shape == (32, 32, 3)
+            outcomes["picture"] += 1
+        assert time.monotonic() - began < 20
+    assert min(outcomes.values()) > 500
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2_000_000  # kB
