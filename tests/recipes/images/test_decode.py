@@ -136,8 +136,7 @@ def test_ten_thousand_damaged_pictures_do_no_harm():
         began = time.monotonic()
         try:
             picture = decode_bytes(bytes(content), (32, 32))
-        except UnreadableError as error:
-            assert str(error)
+        except UnreadableError:
             outcomes["reason"] += 1
         else:
             assert picture.shape == (32, 32, 3)
