@@ -342,8 +342,8 @@ def predict(
     known = novelty.read(model)
     top_k = min(top_k, len(classes))
     height, width = classifier.input_shape[1:3]
-    tensors = [classifier.output, *([classifier.get_layer("pool").output] if known else [])]
-    network = keras.Model(classifier.input, tensors)
+    pooled = classifier.get_layer("pool").output if known else classifier.output
+    network = keras.Model(classifier.input, [classifier.output, pooled])
     labels = np.full((len(files), top_k), None, dtype=object)
     chances = np.full((len(files), top_k), np.nan)
     novelties = np.full(len(files), np.nan)
@@ -353,7 +353,7 @@ def predict(
         for row, reason in failed.items():
             errors[row] = reason
         if len(rows):
-            probabilities, *features = transfer_model.forward(network, pixels, batch_size)
+            probabilities, features = transfer_model.forward(network, pixels, batch_size)
             for view in range(1, views):
                 varied = augment.batch(pixels, [(view, row) for row in rows], VARIED)
                 probabilities = (
@@ -364,7 +364,7 @@ def predict(
             labels[rows] = np.array(classes, dtype=object)[best]
             chances[rows] = np.take_along_axis(probabilities, best, axis=1)
             if known:
-                novelties[rows] = novelty.score(features[0], known)
+                novelties[rows] = novelty.score(features, known)
     columns = {"file": files}
     for k in range(top_k):
         suffix = "" if k == 0 else f"_{k + 1}"

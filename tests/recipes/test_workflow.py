@@ -19,9 +19,11 @@ import recipes
 from recipes import backbones
 from recipes.cli import main
 from recipes.run import Run
+from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.strategies import STRATEGIES
 from recipes.workflow import _build, load_classifier
 from tests.recipes.images import pictures
+from tests.recipes.transfer.tiny import build_tiny
 
 ODD = {
     "truncated.jpg": pictures.BAD["truncated.jpg"],
@@ -122,6 +124,18 @@ def test_the_report_names_everything_and_escapes_it(run):
     assert 'src="http' not in text
 
 
+def test_predict_averages_over_views(run, photos):
+    files = sorted((photos / "NA").glob("0*.png"))[:4]
+    one = recipes.predict(run.folder, files, verbose=False)
+    five = recipes.predict(run.folder, files, views=5, verbose=False)
+    assert not np.allclose(one["probability"], five["probability"], atol=1e-6)
+    assert np.allclose(one["probability"], five["probability"], atol=0.2)
+    assert one["novelty"].equals(five["novelty"])
+    assert one["novelty"].between(0, 1).all()
+    with pytest.raises(ValueError, match="views: 0"):
+        recipes.predict(run.folder, files, views=0)
+
+
 def test_predict_takes_folders_and_names_what_it_cannot_read(run, photos, tmp_path):
     pictures.write(tmp_path / "new", {**ODD, "empty.png": b""})
     table = recipes.predict(run.folder, [tmp_path / "new"], top_k=5, verbose=False)
@@ -160,9 +174,30 @@ def test_a_second_run_is_the_same_and_overwrites_only_when_asked(photos, run, tm
 def test_auto_prints_what_it_measured(photos, tmp_path):
     options = {**OPTIONS, "epochs": 1}
     run = recipes.fit_folder(photos, output=tmp_path / "auto", **options)
-    assert run.decision.strategy in ("small_similar", "small_dissimilar")
+    assert run.decision.strategy in ("small_similar", "small_dissimilar", "large_similar")
     assert f"{run.decision.measurements['divergence']:.3f} nats" in run.decision.reason
     assert run.decision.reason.split(":")[0] in (run.folder / "report.html").read_text()
+
+
+def test_the_four_race_and_the_winner_is_trained(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
+    trained = []
+
+    def counting(transfer, plan, *arguments, **options):
+        trained.append(plan.name)
+        return fine_tune(transfer, plan, *arguments, **options)
+
+    monkeypatch.setattr("recipes.transfer.race.fine_tune", counting)
+    options = {**OPTIONS, "epochs": 2, "strategy": "race"}
+    run = recipes.fit_folder(photos, output=tmp_path / "race", **options)
+    assert trained[:4] == list(STRATEGIES)
+    assert len(trained) == 6
+    assert run.info["strategy"]["name"] == run.decision.strategy
+    heats = {name for name in run.decision.measurements if name.startswith("heat 2 ")}
+    assert f"heat 2 {run.decision.strategy}" in heats
+    assert len(heats) == 2
+    assert "The four raced" in (run.folder / "report.html").read_text()
+    assert not list(run.folder.glob("*race*"))
 
 
 def test_a_strategy_starts_from_its_own_weights_unless_others_are_named():

@@ -8,6 +8,7 @@ from scipy import integrate, stats
 
 from recipes import backbones
 from recipes.transfer.similarity import decide, gaussian_divergence, measure_divergence
+from recipes.transfer.strategies import STRATEGIES
 
 spread = st.floats(0.1, 5)
 centre = st.floats(-3, 3)
@@ -46,27 +47,58 @@ def table_of(value):
     return pd.DataFrame({"layer": ["a", "b", "c"], "divergence": [value] * 3})
 
 
-@pytest.mark.parametrize("per_class", [10, 1000])
-@pytest.mark.parametrize("divergence", [0.05, 0.5])
-def test_the_four_corners(per_class, divergence):
-    decision = decide([0, 1] * per_class, 2, table_of(divergence))
-    size = "large" if per_class == 1000 else "small"
-    assert decision.strategy == f"{size}_{'dissimilar' if divergence == 0.5 else 'similar'}"
-    assert f"{divergence:.3f} nats" in decision.reason
-    assert f"{2 * per_class:,} training pictures" in decision.reason
+def probe_of(linear):
+    return pd.DataFrame(
+        {
+            "stage": ["early", "late"],
+            "neighbour_accuracy": [0.4, 0.3],
+            "linear_accuracy": [np.nan, linear],
+            "h_score": [1.0, 2.0],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("per_class", "divergence", "linear", "expected"),
+    [
+        (10, 0.05, 0.8, "small_dissimilar"),
+        (10, 0.5, 0.8, "large_similar"),
+        (1000, 0.05, 0.8, "large_similar"),
+        (1000, 0.5, 0.8, "large_dissimilar"),
+        (10, 0.05, 0.99, "small_similar"),
+        (10, 0.5, 0.99, "small_similar"),
+        (1000, 0.5, 0.99, "small_similar"),
+    ],
+)
+def test_the_rule(per_class, divergence, linear, expected):
+    decision = decide([0, 1] * per_class, 2, table_of(divergence), probe_of(linear))
+    assert decision.strategy == expected
+    for text in (f"{divergence:.3f} nats", f"{2 * per_class:,} training", f"{linear:.0%}", "50%"):
+        assert text in decision.reason
+    assert decision.reason.endswith(f"{STRATEGIES[expected].description}.")
     assert decision.measurements["divergence"] == pytest.approx(divergence)
+    assert decision.measurements["best_stage"] == "early"
+    assert decision.runner_up is None
+
+
+@pytest.mark.parametrize(("divergence", "thin"), [(0.09, 0), (0.11, 1), (0.15, 1), (0.2, 0)])
+def test_a_thin_margin_names_the_other(divergence, thin):
+    decision = decide([0, 1] * 10, 2, table_of(divergence), probe_of(0.5))
+    pair = {"small_dissimilar", "large_similar"}
+    assert decision.strategy in pair
+    assert decision.runner_up == ((pair - {decision.strategy}).pop() if thin else None)
 
 
 def test_the_thresholds_can_be_chosen():
     labels = [0, 1] * 50
-    assert decide(labels, 2, table_of(0.1), large_from=50).strategy == "large_similar"
-    assert decide(labels, 2, table_of(0.1), dissimilar_from=0.1).strategy == "small_dissimilar"
+    assert decide(labels, 2, table_of(0.05), large_from=50).strategy == "large_similar"
+    assert decide(labels, 2, table_of(0.05), dissimilar_from=0.05).strategy == "large_similar"
 
 
 def test_a_backbone_without_batch_norm_is_said_to_have_none():
     backbone = backbones.get("VGG16", weights=None, image_size=32)
     table = measure_divergence(backbone, np.zeros((2, 32, 32, 3), "uint8"), verbose=False)
     decision = decide([0, 1], 2, table)
-    assert decision.strategy == "small_similar"
+    assert decision.strategy == "small_dissimilar"
     assert "no batch normalization" in decision.reason
     assert decision.measurements["divergence"] is None

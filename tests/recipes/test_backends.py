@@ -1,0 +1,117 @@
+"""The same answers on TensorFlow, JAX and PyTorch from the same weights."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+
+import recipes
+from recipes.ingredients import activations, normalization
+from tests.recipes.images import pictures
+
+OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backend.backend()]
+RECIPES = {
+    **{f"mlp {name}": partial(recipes.mlp, 12, 3, activation=name) for name in activations.names()},
+    **{
+        f"cnn {name} {place}": partial(
+            recipes.cnn, (16, 16, 3), 3, widths=(8, 8), normalization=name, norm_position=place
+        )
+        for name in normalization.names()
+        if name not in ("none", "weight")
+        for place in ("before", "after")
+    },
+    "resnet": partial(recipes.resnet, (32, 32, 3), 3, depth=(1, 1), width=8),
+    "resnet preactivation": partial(
+        recipes.resnet, (32, 32, 3), 3, depth=(1, 1), width=8, norm_position="preactivation"
+    ),
+    "mobilenet": partial(recipes.mobilenet, (32, 32, 3), 3, width=0.25),
+}
+OPTIONS = {"image_size": 32, "epochs": 2, "seed": 3, "augmentation": "strong", "verbose": False}
+STRATEGY = "large_similar"
+
+
+def inputs(model):
+    rng = np.random.default_rng(0)
+    shape = model.input_shape[1:]
+    scale = 255 if len(shape) == 3 else 1
+    return (rng.random((8, *shape)) * scale).astype("float32")
+
+
+def answers(name, weights):
+    model = RECIPES[name](seed=0)
+    model.set_weights(weights)
+    return model.predict(inputs(model), verbose=0)
+
+
+def act(folder):
+    """What a process of another backend does."""
+    folder = os.fspath(folder)
+    given = np.load(f"{folder}/weights.npz")
+    found = {}
+    for name in RECIPES:
+        keys = sorted(key for key in given if key.startswith(f"{name}|"))
+        found[name] = answers(name, [given[key] for key in keys])
+    files = [f"{folder}/photos/{name}/000.png" for name in ("cat", "dog")]
+    table = recipes.predict(f"{folder}/run", files, verbose=False)
+    found["probabilities"] = table["probability"].to_numpy("float64")
+    run = recipes.fit_folder(
+        f"{folder}/photos", output=f"{folder}/{keras.backend.backend()}", strategy=STRATEGY,
+        **OPTIONS,
+    )  # fmt: skip
+    np.savez(f"{folder}/{keras.backend.backend()}.npz", **found)
+    history = run.history[["phase", "epoch", "learning_rate", "loss"]]
+    with open(f"{folder}/{keras.backend.backend()}.json", "w") as file:
+        json.dump(history.to_dict("list"), file)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """Weights and answers of this process' backend, and what the others make of them."""
+    folder = tmp_path_factory.mktemp("backends")
+    photos = pictures.make_classes(folder / "photos", 16)
+    weights, expected = {}, {}
+    for name, build in RECIPES.items():
+        model = build(seed=0)
+        values = [np.abs(w) + 0.1 if w.ndim == 1 else w for w in model.get_weights()]
+        weights |= {f"{name}|{index:04d}": value for index, value in enumerate(values)}
+        expected[name] = answers(name, values)
+    np.savez(folder / "weights.npz", **weights)
+    run = recipes.fit_folder(photos, output=folder / "run", strategy=STRATEGY, **OPTIONS)
+    files = [photos / name / "000.png" for name in ("cat", "dog")]
+    table = recipes.predict(run.folder, files, verbose=False)
+    expected["probabilities"] = table["probability"].to_numpy("float64")
+    for backend in OTHERS:
+        pytest.importorskip(backend)
+        code = "import sys; from tests.recipes.test_backends import act; act(sys.argv[1])"
+        subprocess.run(
+            [sys.executable, "-c", code, folder],
+            env={**os.environ, "KERAS_BACKEND": backend}, check=True, capture_output=True,
+        )  # fmt: skip
+    return folder, expected, run
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("backend", OTHERS)
+@pytest.mark.parametrize("name", [*RECIPES, "probabilities"])
+def test_the_same_weights_give_the_same_answers(here, name, backend):
+    folder, expected, _ = here
+    found = np.load(folder / f"{backend}.npz")[name]
+    np.testing.assert_allclose(found, expected[name], atol=1e-4)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("backend", OTHERS)
+def test_a_folder_is_trained_with_the_same_rates_and_like_losses(here, backend):
+    folder, _, run = here
+    found = json.loads((folder / f"{backend}.json").read_text())
+    own = run.history
+    assert found["phase"] == own["phase"].tolist()
+    np.testing.assert_allclose(found["learning_rate"], own["learning_rate"], rtol=1e-6)
+    # The dropout masks are the backends' own.
+    assert found["loss"][-1] == pytest.approx(own["loss"].iloc[-1], abs=0.35)
+    assert recipes.Run.load(folder / backend).info["versions"]["backend"] == backend
