@@ -5,6 +5,7 @@ that looks finished is finished. Reading a run reads numbers and text; it never 
 """
 
 import contextlib
+import hashlib
 import shutil
 import warnings
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ MAX_TABLE_BYTES = 1 << 30
 WEIGHTS = "weights.safetensors"
 _FILES = ("run.json", "model.keras", WEIGHTS, "history.csv", "dataset.csv", "predictions.csv")
 _STATE, _PREVIOUS = "state.safetensors", "state.previous.safetensors"
+_OF, _BEGUN = "settings", "begun"
 DECISION, RACE = "decision.json", "race.json"
 
 
@@ -187,6 +189,7 @@ class WorkFolder:
     output: Path
     overwrite: bool = False
     _lock_file: TextIO | None = field(default=None, repr=False)
+    _settings: str = field(default="", repr=False)
 
     @classmethod
     def open(
@@ -218,6 +221,7 @@ class WorkFolder:
                 _check_same(work, read_json(note), settings, overwrite)
             if not (note.exists() and work._has_state()):
                 write_json(note, settings)
+            work._settings = hashlib.sha256(note.read_bytes()).hexdigest()
             on_failure.pop_all()
         return work
 
@@ -235,14 +239,15 @@ class WorkFolder:
         return self.output.with_name(self.output.name + ".partial")
 
     def _has_state(self) -> bool:
-        return any((self.folder / n).exists() for n in (_STATE, _PREVIOUS, DECISION, RACE))
+        return any((self.folder / n).exists() for n in (_STATE, _PREVIOUS, _BEGUN, DECISION, RACE))
 
     def save_state(self, arrays: Mapping[str, np.ndarray], info: Mapping) -> None:
         """Keep a state to go on from; the one before it is kept beside it."""
         state = self.folder / _STATE
         if state.exists():
             state.replace(self.folder / _PREVIOUS)
-        write_arrays(state, arrays, info)
+        write_arrays(state, arrays, {**info, _OF: self._settings})
+        (self.folder / _BEGUN).touch()
 
     def load_state(self) -> tuple[dict[str, np.ndarray], dict] | None:
         """The newest whole state, or None where none was saved yet.
@@ -253,7 +258,9 @@ class WorkFolder:
         errors = []
         for name in (_STATE, _PREVIOUS):
             try:
-                found = read_arrays(self.folder / name)
+                arrays, info = read_arrays(self.folder / name)
+                if info.pop(_OF, None) != self._settings:
+                    raise DamagedFileError(f"{self.folder / name} is of a run with other settings.")
             except FileNotFoundError:
                 continue
             except DamagedFileError as error:
@@ -261,7 +268,9 @@ class WorkFolder:
                 continue
             if errors:
                 warnings.warn(f"{errors[0]} The state before it is used.", stacklevel=2)
-            return found
+            return arrays, info
+        if not errors and (self.folder / _BEGUN).exists():
+            errors.append(DamagedFileError(f"{self.folder / _STATE} is missing."))
         if errors:
             raise DamagedFileError(
                 f"{errors[0]} No other state is whole: begin anew with overwrite, or remove "
@@ -282,7 +291,7 @@ class WorkFolder:
             self.output.rename(replaced)
         self.folder.rename(self.output)
         sync_folder(self.output.parent)
-        for name in (DECISION, RACE, _STATE, _PREVIOUS, "settings.json", "lock"):
+        for name in (DECISION, RACE, _BEGUN, _STATE, _PREVIOUS, "settings.json", "lock"):
             (self.output / name).unlink(missing_ok=True)
         shutil.rmtree(replaced, ignore_errors=True)
         return self.output

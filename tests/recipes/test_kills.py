@@ -31,7 +31,7 @@ def test_a_killed_training_ends_as_the_whole_one(found, point):
     for name in SAME:
         assert killed[name] == whole[name]
     assert killed["beside"] == ["run"]
-    left = {"state.safetensors", "state.previous.safetensors", "settings.json", "lock"}
+    left = {"state.safetensors", "state.previous.safetensors", "settings.json", "lock", "begun"}
     assert set(killed["files"]) - left == set(whole["files"])
 
 

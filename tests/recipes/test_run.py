@@ -162,6 +162,33 @@ def test_the_state_before_serves_where_the_newest_was_never_written(output):
         assert work.load_state()[1] == {"epoch": 1}
 
 
+def test_a_state_of_another_run_is_refused(output, tmp_path):
+    other = tmp_path / "other"
+    with WorkFolder.open(other, {**SETTINGS, "seed": 1}) as work:
+        work.save_state({"w": np.ones(5)}, {"epoch": 7})
+        foreign = (work.folder / "state.safetensors").read_bytes()
+    with WorkFolder.open(output, SETTINGS) as work:
+        work.save_state({"w": np.zeros(5)}, {"epoch": 1})
+        work.save_state({"w": np.zeros(5)}, {"epoch": 2})
+        (work.folder / "state.safetensors").write_bytes(foreign)
+        with pytest.warns(UserWarning, match="of a run with other settings"):
+            assert work.load_state()[1] == {"epoch": 1}
+        (work.folder / "state.previous.safetensors").write_bytes(foreign)
+        with pytest.raises(DamagedFileError, match="other settings"):
+            work.load_state()
+
+
+def test_states_that_are_gone_are_missed(output):
+    with WorkFolder.open(output, SETTINGS) as work:
+        assert work.load_state() is None
+        work.save_state({"w": np.zeros(5)}, {"epoch": 1})
+        (work.folder / "state.safetensors").unlink()
+        with pytest.raises(DamagedFileError, match=r"state\.safetensors is missing"):
+            work.load_state()
+    with WorkFolder.open(output, SETTINGS) as work, pytest.raises(DamagedFileError):
+        work.load_state()
+
+
 def test_names_that_look_like_numbers_stay_names(output):
     write_run(output.parent)
     (output.parent / "predictions.csv").write_text("file,truth,prediction\n01/1.png,01,7\n")
