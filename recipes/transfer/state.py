@@ -137,7 +137,8 @@ class StateKeeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Validate and note the epoch, or stop where its loss is not a number."""
         labels = self.validation.targets
-        chances = self.part.predict(self.validation, verbose=0)
+        # `self.model` brings JAX's variables up to date, for all that follows.
+        chances = self.model.predict(self.validation, verbose=0)
         likelihood = np.maximum(chances[np.arange(len(labels)), labels], np.float32(1e-30))
         logs["val_loss"] = float(-np.log(likelihood).mean())
         logs["val_accuracy"] = float((chances.argmax(axis=1) == labels).mean())

@@ -64,7 +64,7 @@ def act(folder):
         **OPTIONS,
     )  # fmt: skip
     np.savez(f"{folder}/{keras.backend.backend()}.npz", **found)
-    history = run.history[["phase", "epoch", "learning_rate", "loss"]]
+    history = run.history[["phase", "epoch", "learning_rate", "loss", "val_loss"]]
     with open(f"{folder}/{keras.backend.backend()}.json", "w") as file:
         json.dump(history.to_dict("list"), file)
 
@@ -113,5 +113,7 @@ def test_a_folder_is_trained_with_the_same_rates_and_like_losses(here, backend):
     assert found["phase"] == own["phase"].tolist()
     np.testing.assert_allclose(found["learning_rate"], own["learning_rate"], rtol=1e-6)
     # The dropout masks are the backends' own.
-    assert found["loss"][-1] == pytest.approx(own["loss"].iloc[-1], abs=0.35)
+    for name in ("loss", "val_loss"):
+        assert found[name][-1] == pytest.approx(own[name].iloc[-1], abs=0.35)
+    assert found["val_loss"][0] > found["val_loss"][1]  # what is validated is what was trained
     assert recipes.Run.load(folder / backend).info["versions"]["backend"] == backend

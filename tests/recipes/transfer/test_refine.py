@@ -52,7 +52,7 @@ def test_calibrating_changes_no_prediction_and_divides_the_logits():
     temperature = refine.calibrate(transfer, part, verbose=False)
     after = transfer.model.predict(PIXELS, verbose=0)
     assert temperature == pytest.approx(refine.temperature_of(LABELS, before))
-    expected = softmax(np.log(before) / temperature, axis=1)
+    expected = softmax(np.log(np.maximum(before, 1e-30)) / temperature, axis=1)
     np.testing.assert_allclose(after, expected, atol=1e-5)
     assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
 
