@@ -1,8 +1,10 @@
 # Each target sets up .venv by itself; the stamp is renewed when the requirements change.
 PYTHON ?= python3
 BIN = .venv/bin
+BACKEND_TESTS = tests/callbacks/test_recorded.py tests/callbacks/test_training.py \
+	tests/recipes/test_classifiers.py tests/recipes/transfer
 
-.PHONY: demo test test-slow lint notebooks bench clean
+.PHONY: demo test test-slow lint backends notebooks docs bench clean
 
 .venv/.installed: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -24,9 +26,19 @@ lint: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
+backends: .venv/.installed  ## what is not tied to TensorFlow, on each backend
+	for backend in tensorflow jax torch; do \
+		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n 2 --dist loadfile \
+			-m "not slow and not tensorflow_only" $(BACKEND_TESTS) || exit 1; \
+	done
+
 notebooks: .venv/.installed  ## run the notebooks and keep their outputs
 	$(BIN)/python -m pip install --quiet --editable ".[notebooks]"
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+docs: .venv/.installed  ## the API reference, from the docstrings, into docs/api
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	$(BIN)/pdoc --docformat google --output-directory docs/api recipes callbacks
 
 bench: .venv/.installed  ## what a learning-rate callback costs
 	$(BIN)/python benchmarks/callback_overhead.py

@@ -13,7 +13,10 @@ SIDE = 32
 def build_tiny(dropout=0.2):
     """Three stages of convolution, norm and ReLU: quick to compile."""
     keras.utils.set_random_seed(7)
-    x = pictures = keras.Input((SIDE, SIDE, 3))
+    pictures = keras.Input((SIDE, SIDE, 3))
+    x = layers.Rescaling(1 / 127.5, -1)(
+        pictures
+    )  # large logits have no gradient on JAX and PyTorch
     stages = []
     for index, filters in enumerate((4, 8, 16)):
         ends = [f"{kind}{index}" for kind in ("conv", "norm", "relu")]
