@@ -9,7 +9,8 @@ from importlib import import_module
 _PLACES = {
     "recipes.workflow": ("fit_folder", "load_classifier", "predict", "rerun"),
     "recipes.run": ("Run",),
-    "recipes.export": ("export",),
+    "recipes.export": ("export_run",),
+    "recipes.transfer.strategies": ("FineTuneStrategy", "Phase"),
     "recipes.classifiers": ("cnn", "mlp", "mobilenet", "resnet"),
     "recipes.heads": ("classification_head", "compile_classifier"),
     "recipes.study.batch_size": (

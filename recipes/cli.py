@@ -217,9 +217,9 @@ def _rerun(**options) -> None:
 
 def _export(**options) -> None:
     _import_keras()
-    from recipes.export import export
+    from recipes.export import export_run
 
-    print(export(**options))
+    print(export_run(**options))
 
 
 def _search(data: str, recipe: str | None = None, **options) -> None:

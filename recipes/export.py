@@ -55,7 +55,7 @@ class Format:
     script: str
 
 
-def export(
+def export_run(
     run: str | Path,
     format: str = "onnx",
     *,
@@ -85,7 +85,7 @@ def export(
         ImportError: a package that the format needs is missing; the text names the extra.
 
     Example:
-        >>> export("runs/photos", "onnx")  # doctest: +SKIP
+        >>> export_run("runs/photos", "onnx")  # doctest: +SKIP
         PosixPath('runs/photos/model.onnx')
     """
     kind = find(format, FORMATS, what="format")
@@ -202,7 +202,7 @@ def _under_backend(backend, folder, format, path, pictures, overwrite) -> Path:
 def main() -> None:
     """Export with the words of the command line: run, format, output, pictures, overwrite."""
     folder, format, path, pictures, overwrite = sys.argv[1:]
-    export(folder, format, output=path, pictures=pictures or None, overwrite=overwrite == "1")
+    export_run(folder, format, output=path, pictures=pictures or None, overwrite=overwrite == "1")
 
 
 def _write_onnx(model: keras.Model, path: Path, classes: list[str]) -> None:

@@ -88,6 +88,12 @@ class Trials:
             options["max_epochs"] = self.max_epochs
         else:
             options["max_trials"] = self.max_trials
+        # keras-tuner's own three random trials a parameter may be all that there are.
+        start = max(3, self.max_trials // 4)
+        if self.algorithm == "bayesian":
+            options["num_initial_points"] = start
+        if self.algorithm == "genetic":
+            options["population_size"] = min(start, 10)
         kind = _HyperbandTuner if self.algorithm == "hyperband" else _Tuner
         tuner = kind(
             seed=self.seed,

@@ -14,7 +14,7 @@ from PIL import Image
 import recipes
 from recipes import export as export_module
 from recipes.cli import main
-from recipes.export import FORMATS, ExportError, check, export
+from recipes.export import FORMATS, ExportError, check, export_run
 from recipes.images.decode import decode
 from tests.recipes.images import pictures
 from tests.recipes.transfer.tiny import SIDE, build_tiny
@@ -43,7 +43,7 @@ def run(photos, tmp_path_factory):
 def test_the_file_and_its_script_give_the_models_answers(format, run, photos, tmp_path):
     for package in NEEDS.get(format, []):
         pytest.importorskip(package)
-    path = export(run.folder, format, output=tmp_path / f"m{FORMATS[format].suffix}")
+    path = export_run(run.folder, format, output=tmp_path / f"m{FORMATS[format].suffix}")
     files = [str(path) for path in sorted(photos.rglob("*.png"))[:3]]
     large = np.random.default_rng(0).integers(0, 256, (200, 300, 3), "uint8")
     turned = Image.Exif()
@@ -60,7 +60,7 @@ def test_the_file_and_its_script_give_the_models_answers(format, run, photos, tm
         assert (name, label) == (row.file, row.label)
         assert float(probability) == pytest.approx(row.probability, abs=2e-4)
     with pytest.raises(FileExistsError, match="allow overwrite"):
-        export(run.folder, format, output=path)
+        export_run(run.folder, format, output=path)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
         ["large.jpg", path.name, "m_predict.py"]
     )
@@ -69,7 +69,7 @@ def test_the_file_and_its_script_give_the_models_answers(format, run, photos, tm
 def test_opencv_reads_the_onnx_file(run, photos, tmp_path):
     cv2 = pytest.importorskip("cv2")
     pytest.importorskip("tf2onnx")
-    path = export(run.folder, "onnx", output=tmp_path / "m.onnx")
+    path = export_run(run.folder, "onnx", output=tmp_path / "m.onnx")
     network = cv2.dnn.readNetFromONNX(str(path))
     model, _ = recipes.load_classifier(run.folder)
     pixels = [decode(p, (32, 32)) for p in sorted(photos.rglob("*.png"))[:4]]
@@ -82,7 +82,7 @@ def test_opencv_reads_the_onnx_file(run, photos, tmp_path):
 def test_the_class_names_travel_inside(run, tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("tf2onnx")
-    written = onnx.load(export(run.folder, output=tmp_path / "m.onnx"))
+    written = onnx.load(export_run(run.folder, output=tmp_path / "m.onnx"))
     (classes,) = [one.value for one in written.metadata_props if one.key == "classes"]
     assert json.loads(classes) == run.classes
     assert len(written.graph.input) == 1
@@ -126,7 +126,7 @@ def test_nothing_is_left_of_a_refused_file(run, tmp_path, monkeypatch):
     monkeypatch.setitem(export_module.FORMATS, "litert", broken)
     (tmp_path / "m.tflite").write_bytes(b"before")
     with pytest.raises(ExportError):
-        export(run.folder, "litert", output=tmp_path / "m.tflite", overwrite=True)
+        export_run(run.folder, "litert", output=tmp_path / "m.tflite", overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["m.tflite"]
     assert (tmp_path / "m.tflite").read_bytes() == b"before"
 
@@ -151,5 +151,5 @@ def test_the_pictures_may_have_moved(run, photos, tmp_path):
     info["config"]["folder"] = str(tmp_path / "gone")
     (copy / "run.json").write_text(json.dumps(info))
     with pytest.raises(FileNotFoundError, match="name a folder of pictures"):
-        export(copy, "litert")
-    assert export(copy, "litert", pictures=photos).name == "model.tflite"
+        export_run(copy, "litert")
+    assert export_run(copy, "litert", pictures=photos).name == "model.tflite"

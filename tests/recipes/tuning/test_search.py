@@ -335,13 +335,12 @@ def test_a_trial_below_the_median_ends_early(tmp_path):
     assert train("07", [9, 2, 9, 9, 9, 9]) == 6  # its best so far is not worse
 
 
-def test_pruning_does_not_change_the_winner_here(tmp_path):
-    options = {"algorithm": "random", "max_trials": 10, "max_epochs": 8}
-    short = go(tmp_path, name="a", **options)
-    whole = go(tmp_path, name="b", prune=False, **options)
-    assert short.best == whole.best
-    assert short.trials["epochs"].min() < 8
-    assert whole.trials["epochs"].min() == 8
+def test_a_search_ends_trials_that_are_behind(tmp_path):
+    slow = [{"learning_rate": rate, "optimizer": "adam"} for rate in [1e-2] * 5 + [1e-6]]
+    slow = [{**setting, "width": width} for width, setting in enumerate(slow, 8)]
+    result = go(tmp_path, slow, algorithm="manual", max_epochs=6)
+    assert result.trials["epochs"].tolist() == [6] * 5 + [3]
+    assert result.best["learning_rate"] == 1e-2
 
 
 def test_the_report_escapes_names(tmp_path):

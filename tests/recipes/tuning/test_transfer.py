@@ -3,10 +3,12 @@ import pytest
 from PIL import Image
 
 import recipes
+from recipes import backbones
 from recipes.cli import main
 from recipes.transfer import strategies
 from recipes.tuning import transfer
 from recipes.tuning.transfer import SPACE, plan_of
+from tests.recipes.transfer.tiny import build_tiny
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*currentThread.*|.*getName.*:DeprecationWarning"),
@@ -18,6 +20,12 @@ FAST = {
     "batch_size": [8, 16],
     "learning_rate": (1e-3, 1e-2, "log"),
 }
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    """A network that is quick to compile, in the place of every backbone."""
+    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
 
 
 @pytest.fixture(scope="module")
