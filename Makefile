@@ -38,7 +38,7 @@ notebooks: .venv/.installed  ## run the notebooks and keep their outputs
 
 docs: .venv/.installed  ## the API reference, from the docstrings, into docs/api
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"
-	$(BIN)/pdoc --docformat google --output-directory docs/api recipes callbacks
+	$(BIN)/python docs/build.py
 
 bench: .venv/.installed  ## what a learning-rate callback costs
 	$(BIN)/python benchmarks/callback_overhead.py
