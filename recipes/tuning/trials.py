@@ -1,6 +1,7 @@
 """The trying of settings: a keras-tuner Tuner, made alike in one process and in each of several."""
 
 import contextlib
+import io
 import os
 import time
 from dataclasses import dataclass, field
@@ -95,14 +96,15 @@ class Trials:
         if self.algorithm == "genetic":
             options["population_size"] = min(start, 10)
         kind = _HyperbandTuner if self.algorithm == "hyperband" else _Tuner
-        tuner = kind(
-            seed=self.seed,
-            oracle=safe(ALGORITHMS[self.algorithm], **options),
-            hypermodel=self.model,
-            directory=str(self.folder),
-            project_name=PROJECT,
-        )
-        tuner.go_on()
+        with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from …" at each start
+            tuner = kind(
+                seed=self.seed,
+                oracle=safe(ALGORITHMS[self.algorithm], **options),
+                hypermodel=self.model,
+                directory=str(self.folder),
+                project_name=PROJECT,
+            )
+            tuner.go_on()
         return tuner
 
     def run(self) -> None:
