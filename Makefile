@@ -16,7 +16,7 @@ demo: .venv/.installed  ## train a classifier on pictures that come with a packa
 	$(BIN)/recipes demo --output runs/demo --overwrite
 
 test: .venv/.installed  ## the default test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: .venv/.installed  ## the checks that take minutes
 	$(BIN)/python -m pytest -m slow
