@@ -5,6 +5,7 @@ given is not passed on: its default is that of the function behind the command.
 """
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -152,7 +153,11 @@ def _add_search_options(search: argparse.ArgumentParser) -> None:
 
 
 def _import_keras() -> None:
-    """Import Keras without its backend's notes on the machine, which no setting silences."""
+    """Import Keras without its backend's notes on the machine, which no setting silences.
+
+    Nor with TensorFlow's warning that several models are compiled, one for each frozen boundary.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -136,7 +136,7 @@ def search(
     }
     open_folder(folder, note, overwrite)
     final = folder / "result.json"
-    parts = problem.open(folder)
+    parts = ((), ()) if final.exists() else problem.open(folder)
     trials = Trials(
         algorithm,
         problem.model,

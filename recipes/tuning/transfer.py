@@ -1,6 +1,7 @@
 """A search over transfer learning on a folder: strategy, rates, dropout, augmentation."""
 
 import inspect
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,7 @@ def of_transfer(
             seed=seed,
             verbose=verbose,
         )
+        shutil.rmtree(folder / "cache", ignore_errors=True)
         return {k: v for k, v in run.metrics.items() if k != "pictures"}
 
     def load(folder: Path, best: Mapping):

@@ -79,6 +79,13 @@ def test_the_features_are_computed_once_for_all_trials(photos, tmp_path, compute
     assert run.info["strategy"]["phases"][0]["learning_rate"] == result.best["learning_rate"]
     assert run.info["config"]["batch_size"] == result.best["batch_size"]
     assert recipes.predict(tmp_path / "a" / "run", photos)["label"].isin(run.classes).all()
+    assert not (tmp_path / "a" / "cache").exists()
+    again = recipes.search(
+        "transfer", photos, FAST, directory=tmp_path / "a", algorithm="random", max_trials=3,
+        **OPTIONS,
+    )  # fmt: skip
+    assert again.test_metrics == result.test_metrics
+    assert len(computed) == 4 + 2 * len(plan.phases)  # a finished search is read, not repeated
 
 
 def test_a_trial_is_the_training_that_fit_folder_does(photos, tmp_path):
