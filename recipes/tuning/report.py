@@ -36,9 +36,16 @@ def write(result: SearchResult, note: dict) -> Path:
         columns=list(best_first.columns),
         rows=[[_text(v) for v in row] for row in best_first.head(ROWS).itertuples(index=False)],
         counts=result.trials["status"].value_counts().to_dict(),
-        plot=_data_uri(result.plot(Figure(figsize=(11, 8), layout="constrained"))),
+        plot=_data_uri(_plot(result)),
     )
     return write_text(result.folder / "report.html", page)
+
+
+def _plot(result: SearchResult) -> Figure:
+    """The plot, as high as its rows need."""
+    figure = result.plot(Figure(layout="constrained"))
+    figure.set_size_inches(11, 2.7 * figure.axes[0].get_gridspec().nrows)
+    return figure
 
 
 def _text(value) -> str:

@@ -77,7 +77,7 @@ class SearchResult:
         return importance.sort_values(ascending=False)
 
     def plot(self, figure=None):
-        """Draw the progress, the importance, and a slice along each of the six weightiest.
+        """Draw the progress, the importance, and a slice along each of the seven weightiest.
 
         Args:
             figure: a matplotlib figure; a new one by default.
@@ -90,7 +90,8 @@ class SearchResult:
 
             figure = pyplot.figure(figsize=(11, 8), layout="constrained")
         importance = self.importance()
-        axes = figure.subplots(3, 3).ravel()
+        shown = importance.index[:7]
+        axes = figure.subplots(-(-(2 + len(shown)) // 3), 3, squeeze=False).ravel()
         scores = self.trials["score"].astype("float64")
         best = scores.cummin() if self.minimized else scores.cummax()
         axes[0].plot(scores, ".", color="gray")
@@ -98,7 +99,7 @@ class SearchResult:
         axes[0].set(xlabel="trial", ylabel=self.objective, title="progress")
         axes[1].barh(importance.index[:8][::-1], importance[:8][::-1])
         axes[1].set(title="importance")
-        for ax, name in itertools.zip_longest(axes[2:], importance.index[:7]):
+        for ax, name in itertools.zip_longest(axes[2:], shown):
             if name is None:
                 ax.set_axis_off()
                 continue
