@@ -27,6 +27,7 @@ from recipes.transfer.data import load_parts
 from recipes.transfer.features import ArrayCache
 from recipes.workflow import load_classifier
 from tests.recipes.images import pictures
+from tests.recipes.transfer.tiny import build_tiny
 
 OPTIONS = {"image_size": 32, "epochs": 1, "strategy": "small_similar", "verbose": False}
 
@@ -292,3 +293,16 @@ def test_hostile_json_does_not_exhaust_the_stack(tmp_path):
     (tmp_path / "run.json").write_text("[" * 100_000)
     with pytest.raises(DamagedFileError):
         read_json(tmp_path / "run.json")
+
+
+def test_a_batch_larger_than_the_data_and_a_class_absent_from_validation(tmp_path, monkeypatch):
+    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
+    small = pictures.make_classes(tmp_path / "small", 6)
+    options = {"epochs": 1, "strategy": "small_similar", "verbose": False}
+    run = recipes.fit_folder(small, output=tmp_path / "a", batch_size=4096, **options)
+    assert len(run.history) == 1
+    pictures.make_classes(tmp_path / "parts" / "train", 8)
+    shutil.rmtree(pictures.make_classes(tmp_path / "parts" / "val", 4) / "dog")
+    run = recipes.fit_folder(tmp_path / "parts", output=tmp_path / "b", **options)
+    assert run.classes == ["cat", "dog"]
+    assert set(run.dataset.loc[run.dataset["part"] == "validation", "class"]) == {"cat"}
