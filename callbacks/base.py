@@ -192,7 +192,7 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
                 f"{self.model.steps_per_execution} no callback reaches each step. Use "
                 'optimizer(learning_rate=scheme.as_schedule(num_steps)), or per="epoch".'
             )
-        rate = float(optimizer.learning_rate)
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         try:
             optimizer.learning_rate = rate
         except TypeError:
@@ -213,7 +213,7 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
     def on_epoch_begin(self, epoch, logs=None):
         """Read the optimizer's count; set the epoch's rate where epochs are counted."""
         if self._last is not None:
-            found = float(self.model.optimizer.learning_rate)
+            found = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             if not math.isclose(found, self._last, rel_tol=1e-3, abs_tol=1e-30):
                 raise ValueError(
                     f"{type(self).__name__} had set the learning rate {self._last:g}, and another "
@@ -284,7 +284,7 @@ def _steps_taken(optimizer) -> int:
     """The optimizer's count of batches, which `iterations` divides where gradients accumulate."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     counts = [v for v in inner.variables if v.name == "iteration"]
-    return int(counts[0] if counts else inner.iterations)
+    return int(keras.ops.convert_to_numpy(counts[0] if counts else inner.iterations))
 
 
 def _momentum_variable(optimizer, scheme_name: str):

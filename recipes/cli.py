@@ -123,6 +123,7 @@ def _add_fit_options(fit: argparse.ArgumentParser) -> None:
     add("--large-from", type=int, help="pictures a class that count as many (1000)")
     add("--dissimilar-from", type=float, help="divergence that counts as unlike (0.13)")
     add("--cache-limit", type=int, metavar="BYTES", help="memory for features (2147483648)")
+    add("--distribution", help="data_parallel: all devices share each batch (one device)")
     add("--seed", type=int, help="of everything random (0)")
     add("--overwrite", action="store_true", help="replace a finished run")
 

@@ -3,7 +3,8 @@
 import inspect
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -13,29 +14,18 @@ import pandas as pd
 
 from callbacks.lookup import find
 from recipes import backbones, report
-from recipes.files import read_json, write_json
 from recipes.images import augment
 from recipes.images.folder import list_files, scan
 from recipes.images.pipeline import stream
 from recipes.images.split import class_weights as balanced_weights
 from recipes.images.split import imbalance_ratio, split
-from recipes.run import (
-    DECISION,
-    RACE,
-    Comparison,
-    Run,
-    WorkFolder,
-    check_output,
-    compare_runs,
-)
-from recipes.transfer import model as transfer_model
-from recipes.transfer import novelty, probe, race, refine, results, similarity, strategies
+from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
+from recipes.transfer import choice, novelty, parallel, refine, results, similarity, strategies
 from recipes.transfer.data import content_key, load_parts
 from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import ArrayCache
 from recipes.transfer.fine_tune import fine_tune
-from recipes.transfer.model import TransferModel
-from recipes.transfer.similarity import Decision
+from recipes.transfer.model import forward
 from recipes.transfer.strategies import FineTuneStrategy
 
 IMBALANCED_FROM = 1.5
@@ -62,6 +52,7 @@ def fit_folder(
     large_from: int = similarity.LARGE_FROM,
     dissimilar_from: float = similarity.DISSIMILAR_FROM,
     cache_limit: int = 2 << 30,
+    distribution: str | None = None,
     seed: int = 0,
     overwrite: bool = False,
     verbose: bool = True,
@@ -98,6 +89,9 @@ def fit_folder(
         large_from: pictures a class from which "auto" counts the data as many.
         dissimilar_from: divergence in nats from which "auto" counts them as unlike.
         cache_limit: bytes of memory for pixels and features; above it they go to files.
+        distribution: "data_parallel" to share each batch among all devices: on TensorFlow those of
+            this process, on JAX those of several processes too (docs/distribution.md). By default
+            one device trains.
         seed: of the split, the initial weights, the order, the augmentation and the dropout.
         overwrite: replace a finished run in `output`.
         verbose: whether progress is shown.
@@ -120,43 +114,51 @@ def fit_folder(
     _check(config)
     if isinstance(strategy, FineTuneStrategy):
         config["strategy"] = strategy.to_dict()
+    with parallel.scope(distribution) as devices:
+        if batch_size % devices.count:
+            raise ValueError(
+                f"batch_size: {batch_size} pictures cannot be shared by {devices.count} devices."
+            )
+        if devices.process:
+            config |= {"output": f"{config['output']}-process-{devices.process}", "verbose": False}
+        return _train(config, strategy)
+
+
+def _train(config: dict, strategy: str | FineTuneStrategy) -> Run:
+    """From the pictures to the run folder."""
+    output, overwrite, seed = config["output"], config["overwrite"], config["seed"]
+    verbose = config["verbose"]
     check_output(output, overwrite)
     began = time.perf_counter()
-
-    frame = scan(folder, groups=groups, verbose=verbose)
-    frame = split(frame, validation=validation, test=test, seed=seed)
+    frame = scan(config["folder"], groups=config["groups"], verbose=verbose)
+    frame = split(frame, validation=config["validation"], test=config["test"], seed=seed)
     classes = sorted(frame.loc[frame["status"] == "ok", "class"].unique())
-    with WorkFolder.open(output, _settings(config, frame), overwrite=overwrite) as work:
-        cache = ArrayCache(work.folder / "cache", cache_limit)
-        open_choice = strategy in (strategies.AUTO, strategies.RACE)
-        named = None if open_choice else strategies.get(strategy)
-        transfer = _build(config, classes, named)
+    settings = _settings(config, frame)
+    parallel.agree(settings)
+    with WorkFolder.open(output, settings, overwrite=overwrite) as work:
+        cache = ArrayCache(work.folder / "cache", config["cache_limit"])
+        named = None if strategy in (strategies.AUTO, strategies.RACE) else strategies.get(strategy)
+        transfer = choice.start(config, len(classes), named)
         size = transfer.backbone.image_size
         data, frame = load_parts(frame, classes, size, cache, verbose=verbose)
         labels = data["train"].labels
         imbalance = imbalance_ratio(labels)
-        weighted = imbalance >= IMBALANCED_FROM if class_weights is None else class_weights
+        weighted = config["class_weights"]
+        weighted = imbalance >= IMBALANCED_FROM if weighted is None else weighted
         training = {
             "class_weights": balanced_weights(labels, len(classes)) if weighted else None,
-            "batch_size": batch_size,
-            "views": views,
-            "augmentation": augment.get(augmentation),
+            "batch_size": config["batch_size"],
+            "views": config["views"],
+            "augmentation": augment.get(config["augmentation"]),
             "seed": seed,
             "verbose": verbose,
         }
-        decision = _decide(config, named, transfer, classes, data, cache, work, training)
+        decision = choice.choose(config, transfer, data, cache, work, training)
         plan = named or strategies.get(decision.strategy)
         if named is None:
-            transfer = _build(config, classes, plan)
-        plan = plan.with_epochs(epochs) if epochs else plan
-        history, audits = fine_tune(
-            transfer,
-            plan,
-            data,
-            cache,
-            work=work,
-            **training,
-        )
+            transfer = choice.start(config, len(classes), plan)
+        plan = plan.with_epochs(config["epochs"]) if config["epochs"] else plan
+        history, audits = fine_tune(transfer, plan, data, cache, work=work, **training)
         temperature = refine.calibrate(transfer, data["validation"], verbose=verbose)
         novelty.keep(work.folder, transfer, data, seed=seed, verbose=verbose)
         info = {
@@ -167,16 +169,11 @@ def fit_folder(
             "class_weights": {"used": bool(weighted), "imbalance": imbalance},
             "audit": audits,
             "temperature": temperature,
+            "devices": asdict(parallel.current()),
             "seconds": time.perf_counter() - began,
         }
         results.write_run(
-            work.folder,
-            transfer,
-            frame,
-            history,
-            data["test"],
-            info,
-            verbose=verbose,
+            work.folder, transfer, frame, history, data["test"], info, verbose=verbose
         )
         report.write(
             work.folder,
@@ -204,6 +201,7 @@ def _check(config: dict) -> None:
         find(config["strategy"], dict.fromkeys(strategies.names()), what="strategy")
     find(config["backbone"], dict.fromkeys(backbones.names()), what="backbone")
     augment.get(config["augmentation"])
+    parallel.check(config["distribution"])
 
 
 def _settings(config: dict, frame: pd.DataFrame) -> dict:
@@ -211,60 +209,6 @@ def _settings(config: dict, frame: pd.DataFrame) -> dict:
     no_matter = ("folder", "output", "overwrite", "verbose")
     settings = {name: value for name, value in config.items() if name not in no_matter}
     return {**settings, "data": content_key(frame), "versions": results.versions()}
-
-
-def _build(config: dict, classes: list[str], plan: FineTuneStrategy | None) -> TransferModel:
-    """The model that training starts from, with the weights that were named or the plan's own."""
-    own = None if plan is not None and plan.weights == "initial" else "pretrained"
-    return transfer_model.build(
-        config["backbone"],
-        len(classes),
-        weights=config["weights"] or own,
-        image_size=config["image_size"],
-        dropout=config["dropout"],
-        seed=config["seed"],
-    )
-
-
-def _decide(config, named, transfer, classes, data, cache, work, training) -> Decision:
-    """What the user named, what the measurements say, or who wins a race; decided once a run."""
-    if named:
-        return Decision(named.name, {}, f"Named by hand: {named.description}.")
-    note = work.folder / DECISION
-    if note.exists():
-        return Decision(**read_json(note))
-
-    def compete(contenders: Iterable[str], heats: Sequence[float]) -> pd.DataFrame:
-        plans = [strategies.get(name) for name in contenders]
-        if config["epochs"]:
-            plans = [plan.with_epochs(config["epochs"]) for plan in plans]
-        start = partial(_build, config, classes)
-        return race.race(
-            plans, start, data, cache, heats=heats, note=work.folder / RACE, **training
-        )
-
-    if config["strategy"] == strategies.RACE:
-        decision = race.decide(compete(strategies.STRATEGIES, race.HEATS))
-    else:
-        decision = _measure(config, transfer, classes, data)
-        if decision.runner_up:
-            table = compete((decision.strategy, decision.runner_up), race.BAKE_OFF)
-            decision = race.decide(table, decision)
-    write_json(note, decision.to_dict())
-    return decision
-
-
-def _measure(config, transfer, classes, data) -> Decision:
-    """The divergence of the pictures and what the frozen features can do, and what follows."""
-    train, options = data["train"], {"seed": config["seed"], "verbose": config["verbose"]}
-    return similarity.decide(
-        train.labels,
-        len(classes),
-        similarity.measure_divergence(transfer.backbone, train.pixels, **options),
-        probe.probe(transfer.backbone, train.pixels, train.labels, **options),
-        large_from=config["large_from"],
-        dissimilar_from=config["dissimilar_from"],
-    )
 
 
 def rerun(
@@ -353,12 +297,10 @@ def predict(
         for row, reason in failed.items():
             errors[row] = reason
         if len(rows):
-            probabilities, features = transfer_model.forward(network, pixels, batch_size)
+            probabilities, features = forward(network, pixels, batch_size)
             for view in range(1, views):
                 varied = augment.batch(pixels, [(view, row) for row in rows], VARIED)
-                probabilities = (
-                    probabilities + transfer_model.forward(network, varied, batch_size)[0]
-                )
+                probabilities = probabilities + forward(network, varied, batch_size)[0]
             probabilities = probabilities / views
             best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
             labels[rows] = np.array(classes, dtype=object)[best]

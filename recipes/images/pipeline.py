@@ -107,6 +107,8 @@ class Batches(keras.utils.PyDataset):
         batch_size: rows a batch; the last may be smaller.
         shuffle: whether each epoch has an order of its own.
         passes: how often an epoch goes through the rows, each time in another order.
+        devices: a batch's rows are made a multiple of it, with rows that have no weight.
+        share: (i, n): only the i-th of n equal shares of each batch is read.
         seed: of the order.
         epoch: the epoch to begin at, so that an interrupted training goes on in the same order.
         transform: what is done to a batch of inputs, given them and a (seed, pass, row) for each.
@@ -127,6 +129,8 @@ class Batches(keras.utils.PyDataset):
         batch_size: int = 32,
         shuffle: bool = False,
         passes: int = 1,
+        devices: int = 1,
+        share: tuple[int, int] = (0, 1),
         seed: int = 0,
         epoch: int = 0,
         transform: Callable[[np.ndarray, list], np.ndarray] | None = None,
@@ -138,6 +142,8 @@ class Batches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.passes = passes
+        self.devices = devices
+        self.share = share
         self.seed = seed
         self.epoch = epoch
         self.transform = transform
@@ -146,18 +152,31 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self.targets) * self.passes // self.batch_size)
 
     def __getitem__(self, index):
-        places = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        rows = self._order()[places]
-        turns = self.epoch * self.passes + np.arange(len(self.targets) * self.passes)[
-            places
-        ] // len(self.targets)
+        count = len(self.targets)
+        places = np.arange(count * self.passes)
+        places = places[index * self.batch_size : (index + 1) * self.batch_size]
+        real = len(places)
+        if self.devices > 1:
+            places = np.resize(places, -(-real // self.devices) * self.devices)
+        own = self._own(len(places))
+        rows = self._order()[places[own]]
+        turns = self.epoch * self.passes + places[own] // count
         x = self.inputs[(turns + rows) % len(self.inputs), rows]
         if self.transform is not None:
             keys = zip(turns.tolist(), rows.tolist(), strict=True)
             x = self.transform(x, [(self.seed, turn, row) for turn, row in keys])
         x = x if x.dtype == "uint8" else x.astype("float32")
-        weights = () if self.sample_weights is None else (self.sample_weights[rows],)
-        return (x, self.targets[rows], *weights)
+        if self.devices == 1:
+            weights = () if self.sample_weights is None else (self.sample_weights[rows],)
+            return (x, self.targets[rows], *weights)
+        scale = np.where(np.arange(len(places)) < real, len(places) / real, 0).astype("float32")
+        given = 1 if self.sample_weights is None else self.sample_weights[rows]
+        return x, self.targets[rows], scale[own] * given
+
+    def _own(self, size: int) -> slice:
+        """This process' share of a batch of so many rows."""
+        part, parts = self.share
+        return slice(size * part // parts, size * (part + 1) // parts)
 
     def _order(self) -> np.ndarray:
         rows = np.arange(len(self.targets))

@@ -15,6 +15,7 @@ from recipes.images.augment import batch as vary
 from recipes.images.pipeline import Batches
 from recipes.progress import bar
 from recipes.run import WorkFolder
+from recipes.transfer import parallel
 from recipes.transfer.features import ArrayCache, Part, features
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam
@@ -62,6 +63,7 @@ def fine_tune(
         RuntimeError: a variable moved that the phase had frozen.
     """
     state = State.load(work)
+    devices = parallel.current()
     state.restore("model", transfer.model.variables)
     train, validation = data["train"], data["validation"]
     weights = None if class_weights is None else class_weights[train.labels].astype("float32")
@@ -90,6 +92,8 @@ def fine_tune(
             batch_size=batch_size,
             shuffle=True,
             passes=phase.passes(len(train), batch_size),
+            devices=devices.count,
+            share=(devices.process, devices.processes),
             seed=seed,
             epoch=state.epoch,
             transform=partial(vary, settings=augmentation) if first == 0 and augmentation else None,

@@ -8,6 +8,8 @@ import numpy as np
 from recipes import backbones
 from recipes.backbones.base import Backbone
 from recipes.heads import classification_head
+from recipes.images.pipeline import Batches
+from recipes.transfer import parallel
 from recipes.transfer.strategies import Phase
 
 MAX_SIDE = 4_096
@@ -136,9 +138,15 @@ def forward(model: keras.Model, batch: np.ndarray, batch_size: int):
     missing = batch_size - len(batch)
     if missing > 0:
         batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
-    outputs = model.predict_on_batch(batch)
+    outputs = parallel.predict_on_batch(model, batch)
     count = batch_size - max(missing, 0)
     return keras.tree.map_structure(lambda output: np.asarray(output)[:count], outputs)
+
+
+def predictions(model: keras.Model, batches: Batches) -> np.ndarray:
+    """The model's outputs for all rows of batches in order, (n, …)."""
+    size = batches.batch_size
+    return np.concatenate([forward(model, batches[i][0], size) for i in range(len(batches))])
 
 
 def build(

@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, log_loss
 
 from recipes.files import read_json, write_json
+from recipes.transfer import parallel
 from recipes.transfer.features import ArrayCache, outputs_of
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
@@ -56,7 +57,8 @@ def race(
     Source:
         Successive halving, arXiv 1502.07943.
     """
-    rows = read_json(note)["rows"] if note is not None and note.exists() else []
+    known = read_json(note)["rows"] if note is not None and note.exists() else []
+    rows = parallel.from_first(known)
     left = list(contenders)
     for heat, share in enumerate(heats):
         done = {row["strategy"]: row for row in rows if row["heat"] == heat}

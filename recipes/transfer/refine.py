@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 
 from recipes.images.pipeline import Batches
 from recipes.transfer.features import Part, outputs_of
-from recipes.transfer.model import TransferModel
+from recipes.transfer.model import TransferModel, predictions
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (0.05, 20.0)
@@ -34,7 +34,7 @@ def interpolate(part: keras.Model, start: Sequence[np.ndarray], validation: Batc
     def go(share: float) -> float:
         for variable, a, b in zip(variables, start, end, strict=True):
             variable.assign(b if share == 1 else a + np.float32(share) * (b - a))
-        return calibrated_loss(validation.targets, part.predict(validation, verbose=0))
+        return calibrated_loss(validation.targets, predictions(part, validation))
 
     losses = [go(share) for share in SHARES]
     best = SHARES[int(np.nanargmin(losses))]

@@ -11,6 +11,8 @@ import numpy as np
 from recipes.files import digest
 from recipes.images.pipeline import Batches
 from recipes.run import WorkFolder
+from recipes.transfer import parallel
+from recipes.transfer.model import predictions
 from recipes.transfer.refine import calibrated_loss
 from recipes.transfer.strategies import Phase
 
@@ -47,7 +49,7 @@ class State:
     @classmethod
     def load(cls, work: WorkFolder | None) -> "State":
         """The state that a work folder holds, or that of the beginning."""
-        found = work.load_state() if work else None
+        found = parallel.from_first(work.load_state() if work else None)
         if found is None:
             return cls()
         arrays, info = found
@@ -137,8 +139,9 @@ class StateKeeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Validate and note the epoch, or stop where its loss is not a number."""
         labels = self.validation.targets
-        # `self.model` brings JAX's variables up to date, for all that follows.
-        chances = self.model.predict(self.validation, verbose=0)
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        chances = predictions(self.model, self.validation)
         likelihood = np.maximum(chances[np.arange(len(labels)), labels], np.float32(1e-30))
         logs["val_loss"] = float(-np.log(likelihood).mean())
         logs["val_accuracy"] = float((chances.argmax(axis=1) == labels).mean())

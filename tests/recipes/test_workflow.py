@@ -19,9 +19,10 @@ import recipes
 from recipes import backbones
 from recipes.cli import main
 from recipes.run import Run
+from recipes.transfer.choice import start
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.strategies import STRATEGIES
-from recipes.workflow import _build, load_classifier
+from recipes.workflow import load_classifier
 from tests.recipes.images import pictures
 from tests.recipes.transfer.tiny import build_tiny
 
@@ -205,7 +206,7 @@ def test_a_strategy_starts_from_its_own_weights_unless_others_are_named():
     config = {"backbone": "efficientnet_lite0", "image_size": 32, "dropout": 0.0, "seed": 0}
     for name, strategy in STRATEGIES.items():
         for weights in (None, "pretrained"):
-            transfer = _build({**config, "weights": weights}, ["a", "b"], strategy)
+            transfer = start({**config, "weights": weights}, 2, strategy)
             kernel = transfer.model.get_layer("top_conv").kernel.numpy()
             own_start = name == "large_dissimilar" and weights is None
             assert (kernel == pretrained).all() != own_start, (name, weights)

@@ -1,0 +1,234 @@
+"""Training by several devices, and by several processes, that share each batch.
+
+The engines are those of Keras' backends: `keras.distribution` on JAX, for the devices of one or of
+several processes; `tf.distribute.MirroredStrategy` on TensorFlow, for the devices of one process.
+Only training is shared. What the frozen layers give, and every prediction, each process computes
+for itself, so that no process waits for what another one has in its cache.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from callbacks.lookup import find
+
+DATA_PARALLEL = "data_parallel"
+_PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+_LOST = re.compile("Gloo|[Cc]onnection (reset|closed|refused)|heartbeat|peer")
+
+
+class LostPeerError(ConnectionError):
+    """Another process of the training has ended or cannot be reached."""
+
+
+@dataclass(frozen=True)
+class Devices:
+    """Who shares the batches.
+
+    Attributes:
+        count: devices, in all processes; a batch's rows are a multiple of it.
+        processes: how many processes there are.
+        process: which of them this is; process 0 decides and shows progress.
+    """
+
+    count: int = 1
+    processes: int = 1
+    process: int = 0
+
+
+def check(distribution: str | None) -> None:
+    """Refuse a name that is unknown, or that the backend has no engine for.
+
+    Raises:
+        ValueError: with what is allowed.
+    """
+    if distribution is None:
+        return
+    find(distribution, {DATA_PARALLEL: None}, what="distribution")
+    backend = keras.backend.backend()
+    if backend not in ("jax", "tensorflow"):
+        raise ValueError(
+            f"distribution: Keras has none on the backend {backend!r}; set KERAS_BACKEND to "
+            "'jax', or to 'tensorflow' for the devices of one process."
+        )
+    if backend == "tensorflow" and os.environ.get(_PROCESSES, "1") != "1":
+        raise ValueError(
+            f"distribution: {_PROCESSES} asks for several processes, which Keras has on JAX only; "
+            "set KERAS_BACKEND to 'jax'."
+        )
+
+
+@contextlib.contextmanager
+def scope(distribution: str | None) -> Iterator[Devices]:
+    """Models made inside are on all devices, and train on all of them.
+
+    On JAX, the environment variables of `keras.distribution.initialize`
+    (KERAS_DISTRIBUTION_JOB_ADDRESSES, …_NUM_PROCESSES, …_PROCESS_ID) say which process this is, if
+    there are several.
+
+    Args:
+        distribution: "data_parallel", or None for one device.
+
+    Raises:
+        LostPeerError: another process is gone.
+
+    Example:
+        >>> with scope(None) as devices:
+        ...     devices.count
+        1
+    """
+    if distribution is None:
+        yield Devices()
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        names = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        with tf.distribute.MirroredStrategy([device.name for device in names]).scope():
+            yield current()
+    else:
+        import jax
+
+        if os.environ.get(_PROCESSES, "1") != "1" and not jax.distributed.is_initialized():
+            keras.distribution.initialize()
+        shared = keras.distribution.DataParallel(auto_shard_dataset=False)
+        with shared.scope(), _lost_peers_named():
+            yield current()
+
+
+def current() -> Devices:
+    """The devices of the scope that is open."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        shared = keras.distribution.distribution()
+        if shared is not None:
+            return Devices(shared.num_model_replicas, jax.process_count(), jax.process_index())
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return Devices(tf.distribute.get_strategy().num_replicas_in_sync)
+    return Devices()
+
+
+def predict_on_batch(model: keras.Model, batch: np.ndarray):
+    """The model's outputs for a whole batch, as NumPy arrays, whatever the devices."""
+    devices = current()
+    if devices.processes > 1:
+        return _predict_locally(model, batch)
+    if devices.count > 1 and keras.backend.backend() == "tensorflow":
+        return model.predict(batch, batch_size=len(batch), verbose=0)
+    return model.predict_on_batch(batch)
+
+
+def _predict_locally(model: keras.Model, batch: np.ndarray):
+    """By this process alone: every process holds all weights."""
+    import jax
+
+    def local(variables):
+        return [variable.value.addressable_data(0) for variable in variables]
+
+    if not hasattr(model, "_predict_locally"):
+        model._predict_locally = jax.jit(
+            lambda trained, others, x: model.stateless_call(trained, others, x, training=False)[0]
+        )
+    trained, others = model.trainable_variables, model.non_trainable_variables
+    outputs = model._predict_locally(local(trained), local(others), batch)
+    return keras.tree.map_structure(np.asarray, outputs)
+
+
+def from_first(values):
+    """What process 0 has, in every process: plain values, and arrays as a dictionary's members.
+
+    Args:
+        values: JSON-able values; or a pair of a dictionary of arrays and JSON-able values.
+
+    Example:
+        >>> from_first({"epoch": 3})
+        {'epoch': 3}
+    """
+    devices = current()
+    if devices.processes == 1:
+        return values
+    arrays, plain = values if isinstance(values, tuple) else ({}, values)
+    shapes = {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
+    note = json.dumps({"plain": plain, "shapes": shapes, "pair": isinstance(values, tuple)})
+    note = json.loads(_broadcast(note.encode()).decode())
+    content = _broadcast(b"".join(array.tobytes() for array in arrays.values()))
+    if not note["pair"]:
+        return note["plain"]
+    arrays, place = {}, 0
+    for name, (shape, dtype) in note["shapes"].items():
+        size = int(np.prod(shape, dtype="int64")) * np.dtype(dtype).itemsize
+        array = np.frombuffer(content[place : place + size], dtype).reshape(shape)
+        arrays[name], place = array.copy(), place + size
+    return arrays, note["plain"]
+
+
+def _broadcast(content: bytes) -> bytes:
+    """Process 0's bytes."""
+    from jax.experimental.multihost_utils import broadcast_one_to_all
+
+    length = int(broadcast_one_to_all(np.array(len(content))))
+    padded = np.zeros(length, "uint8")
+    if current().process == 0:
+        padded[:] = np.frombuffer(content, "uint8")
+    return np.asarray(broadcast_one_to_all(padded)).tobytes()
+
+
+def agree(values: dict) -> None:
+    """Refuse to begin where the processes would not do the same.
+
+    Args:
+        values: what must be the same in every process, by name; JSON-able.
+
+    Raises:
+        ValueError: it is not; the text names what differs.
+    """
+    first = from_first(values)
+    differ = [name for name in values if values[name] != first.get(name)]
+    if current().processes > 1:
+        from jax.experimental.multihost_utils import process_allgather
+
+        counts = np.asarray(process_allgather(np.array(len(differ)))).ravel()
+        if counts.any():
+            found = f" ({', '.join(differ)})" if differ else ""
+            raise ValueError(
+                f"distribution: the processes {np.flatnonzero(counts).tolist()} have other "
+                f"settings, versions or pictures than process 0{found}. All must be the same."
+            )
+
+
+@contextlib.contextmanager
+def _lost_peers_named() -> Iterator[None]:
+    """JAX' errors about a process that is gone, as one clear error, after which this one can end.
+
+    JAX would wait for the lost process at the end of this one, and then abort.
+    """
+    import jax
+
+    try:
+        yield
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
+        cause = next((line for line in str(error).splitlines() if _LOST.search(line)), None)
+        if jax.process_count() == 1 or cause is None:
+            raise
+        atexit.register(_end_at_once)
+        raise LostPeerError(
+            "distribution: another process of the training is gone. The last finished epoch is "
+            "kept: start all processes again with the same command to go on from it. "
+            f"({cause.strip()[:200]})"
+        ) from error
+
+
+def _end_at_once() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
