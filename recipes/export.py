@@ -22,6 +22,7 @@ import numpy as np
 from callbacks.lookup import find
 from recipes.files import write_text
 from recipes.images.pipeline import stream
+from recipes.rewriting import rewrite
 from recipes.run import Run
 from recipes.transfer.results import model_of
 
@@ -208,7 +209,9 @@ def main() -> None:
 def _write_onnx(model: keras.Model, path: Path, classes: list[str]) -> None:
     import onnx
 
-    model.export(path, format="onnx", opset_version=OPSET, verbose=False)
+    rewritten = rewrite(model)
+    rewritten(keras.ops.zeros((1, *model.input_shape[1:])))  # an exporter wants a model once called
+    rewritten.export(path, format="onnx", opset_version=OPSET, verbose=False)
     written = onnx.load(path)
     onnx.helper.set_model_props(written, {"classes": json.dumps(classes)})
     onnx.checker.check_model(written)

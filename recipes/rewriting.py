@@ -1,0 +1,89 @@
+"""The same model in layers that the ONNX exporter understands."""
+
+import keras
+import numpy as np
+from keras import layers
+
+
+def rewrite(model: keras.Model) -> keras.Model:
+    """A copy of a functional model whose awkward layers are replaced by others that do the same.
+
+    `Normalization` becomes `Rescaling`, since the ONNX exporter takes its mean and variance for
+    inputs. A convolution by groups, which is compiled in a way that the exporter cannot read,
+    becomes a depthwise one or one convolution a group. The exact GELU is spelled out.
+
+    Args:
+        model: with nested models or without.
+
+    Returns:
+        A model of the same answers, to rounding, with weights of its own.
+
+    Example:
+        >>> inputs = keras.Input((8, 8, 4))
+        >>> model = keras.Model(inputs, layers.Conv2D(4, 3, groups=4)(inputs))
+        >>> [type(layer).__name__ for layer in rewrite(model).layers]
+        ['InputLayer', 'DepthwiseConv2D']
+    """
+    originals = {}
+
+    def clone(layer):
+        new = _safe(layer)
+        originals[id(new)] = (new, layer)
+        return new
+
+    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    for new, old in originals.values():
+        if not isinstance(new, keras.Layer):
+            continue
+        values = old.get_weights()
+        if isinstance(new, layers.DepthwiseConv2D) and isinstance(old, layers.Conv2D):
+            values[0] = values[0].transpose(0, 1, 3, 2)
+        if new.weights:
+            new.set_weights(values)
+    return copy
+
+
+def _safe(layer: keras.Layer) -> keras.Layer:
+    """The layer itself anew, or what stands for it."""
+    if isinstance(layer, layers.Normalization):
+        mean, deviation = (
+            np.asarray(keras.ops.convert_to_numpy(value), "float64").ravel()
+            for value in (layer.mean, keras.ops.sqrt(layer.variance))
+        )
+        deviation = np.maximum(deviation, keras.config.epsilon())
+        scale, offset = (1 / deviation), (-mean / deviation)
+        return layers.Rescaling(scale.tolist(), offset.tolist(), name=layer.name)
+    config = layer.get_config()
+    if type(layer) is layers.Conv2D and 1 < layer.groups == layer.filters == layer.input.shape[-1]:
+        shared = ("name", "kernel_size", "strides", "padding", "dilation_rate", "use_bias")
+        kept = {name: config[name] for name in shared}
+        return layers.DepthwiseConv2D(**kept, activation=layer.activation)
+    if type(layer) is layers.Conv2D and layer.groups > 1:
+        return GroupByGroup.from_config(config)
+    if isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:
+        return layers.Activation(exact_gelu, name=layer.name)
+    return type(layer).from_config(config)
+
+
+class GroupByGroup(layers.Conv2D):
+    """A grouped convolution as one convolution a group."""
+
+    def convolution_op(self, inputs, kernel):
+        """Convolve each group's channels with its own filters."""
+        pairs = zip(
+            keras.ops.split(inputs, self.groups, axis=-1),
+            keras.ops.split(kernel, self.groups, axis=-1),
+            strict=True,
+        )
+        convolve = super().convolution_op
+        return keras.ops.concatenate([convolve(x, own) for x, own in pairs], axis=-1)
+
+
+def exact_gelu(x):
+    """GELU, `x (1 + erf(x / √2)) / 2`.
+
+    Example:
+        >>> round(float(exact_gelu(1.0)), 4)
+        0.8413
+    """
+    return 0.5 * x * (1 + keras.ops.erf(x / float(np.sqrt(2))))
