@@ -29,6 +29,7 @@ _PLACES = {
     "recipes.images.folder": ("scan",),
     "recipes.images.split": ("split",),
     "recipes.backbones.checkpoint": ("load_torch_checkpoint",),
+    "recipes.backbones.mapping": ("assign_torch_weights",),
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 

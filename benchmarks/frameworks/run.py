@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -81,7 +82,7 @@ def write_network(folder: Path) -> None:
     keras.utils.set_random_seed(0)
     model = recipes.cnn((32, 32, 3), 10, widths=(16, 32), scaling=None, seed=0)
     recipes.compile_classifier(model, learning_rate=1e-3)
-    model.fit(pictures[:-360], digits.target[:-360], epochs=5, verbose=0)
+    model.fit(pictures[:-360], digits.target[:-360], epochs=25, verbose=0)
     accuracy = model.evaluate(pictures[-360:], digits.target[-360:], verbose=0)[1]
     print(f"the network gets {accuracy:.3f} of 360 test digits right")
     tested = pictures[-64:]
@@ -108,9 +109,9 @@ def attempt(framework: Framework, folder: Path, environments: Path) -> dict:
     ):
         done = subprocess.run(step, capture_output=True, text=True, check=False)
         if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "rror" in line]
-            told = (lines or ["it ended without a word"])[-1].strip()
-            return row | {"outcome": f"does not run: {told[:200]}"}
+            lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+            told = re.sub(r"/\S+", "…", (lines or ["it ended without a word"])[-1]).strip()
+            return row | {"outcome": f"does not run: {told[:100]}"}
     found = json.loads(done.stdout.strip().splitlines()[-1])
     return row | {"outcome": "same answers" if found["difference"] <= 1e-5 else "differs", **found}
 

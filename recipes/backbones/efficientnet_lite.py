@@ -15,6 +15,7 @@ from keras import layers
 
 from recipes.backbones.base import Backbone, Stage
 from recipes.backbones.checkpoint import load_torch_checkpoint
+from recipes.backbones.mapping import assign_torch_weights
 
 EPSILON = 1e-3
 STEM, HEAD = 32, 1280
@@ -229,38 +230,8 @@ def _file(name: str) -> str:
 
 
 def _assign(model: keras.Model, torch_names: dict, arrays: dict, source: str) -> None:
-    """Give each layer the arrays of its PyTorch counterpart, in Keras' layout."""
-    for layer_name, prefix in torch_names.items():
-        layer = model.get_layer(layer_name)
-        layer.set_weights(
-            [_converted(layer, variable, prefix, arrays, source) for variable in layer.weights]
-        )
-
-
-TORCH_FIELDS = {
-    "kernel": "weight",
-    "gamma": "weight",
-    "bias": "bias",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
-
-
-def _converted(layer, variable, prefix, arrays, source) -> np.ndarray:
-    key = f"{prefix}.{TORCH_FIELDS[variable.name]}"
-    if key not in arrays:
-        raise ValueError(f"weights: {source} is of another architecture: it has no {key!r}.")
-    array = arrays[key]
-    if isinstance(layer, layers.DepthwiseConv2D):  # (channels, 1, h, w) to (h, w, channels, 1)
-        array = array.transpose(2, 3, 0, 1) if array.ndim == 4 else array
-    elif isinstance(layer, layers.Conv2D):  # (out, in, h, w) to (h, w, in, out)
-        array = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
-    elif variable.name == "kernel":
-        array = array.T
-    if array.shape != tuple(variable.shape):
-        raise ValueError(
-            f"weights: {source} is of another architecture: {key!r} has the shape "
-            f"{arrays[key].shape}, {layer.name} takes {tuple(variable.shape)}."
-        )
-    return array
+    """Give each layer the arrays of its PyTorch counterpart."""
+    try:
+        assign_torch_weights(model, arrays, torch_names)
+    except ValueError as error:
+        raise ValueError(f"weights: {source} is of another architecture. {error}") from None

@@ -149,8 +149,8 @@ def test_weights_of_another_architecture_are_refused(tmp_path):
     torch = pytest.importorskip("torch")
     path = tmp_path / "other.pt"
     torch.save({"_conv_stem.weight": torch.zeros(8, 3, 3, 3)}, path)
-    with pytest.raises(ValueError, match=r"weights: .* of another architecture: .*\(8, 3, 3, 3\)"):
+    with pytest.raises(ValueError, match=r"weights: .* of another architecture\. .*\(3, 3, 3, 8\)"):
         backbones.get("efficientnet_lite0", weights=path)
     torch.save({"a": torch.zeros(8)}, path)
-    with pytest.raises(ValueError, match=r"another architecture: it has no '_conv_stem\.weight'"):
+    with pytest.raises(ValueError, match=r"another architecture.*_conv_stem\.weight is not there"):
         backbones.get("efficientnet_lite0", weights=path)
