@@ -23,7 +23,7 @@ from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.transfer import choice, novelty, parallel, refine, results, similarity, strategies
 from recipes.transfer.data import content_key, load_parts
 from recipes.transfer.explain import class_activation_maps
-from recipes.transfer.features import ArrayCache
+from recipes.transfer.features import ArrayCache, Boundary
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import forward
 from recipes.transfer.strategies import FineTuneStrategy
@@ -159,8 +159,11 @@ def _train(config: dict, strategy: str | FineTuneStrategy) -> Run:
             transfer = choice.start(config, len(classes), plan)
         plan = plan.with_epochs(config["epochs"]) if config["epochs"] else plan
         history, audits = fine_tune(transfer, plan, data, cache, work=work, **training)
-        temperature = refine.calibrate(transfer, data["validation"], verbose=verbose)
-        novelty.keep(work.folder, transfer, data, seed=seed, verbose=verbose)
+        first = plan.phases[-1].first_trainable(transfer.num_stages) if plan.phases else 0
+        seen = {name: training[name] for name in ("views", "augmentation", "seed", "verbose")}
+        cut = Boundary(transfer, first, data, cache, **seen)
+        temperature = refine.calibrate(cut)
+        novelty.keep(work.folder, cut)
         info = {
             "config": config,
             "classes": classes,

@@ -8,7 +8,7 @@ changes.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from recipes.files import digest, read_json, write_json
 from recipes.images.augment import Augmentation
 from recipes.images.augment import batch as vary
 from recipes.progress import track
-from recipes.transfer.model import forward
+from recipes.transfer.model import TransferModel, forward
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,63 @@ def features(
             array[view, rows] = forward(frozen, pixels, batch_size)
 
     return cache.get(key, (views, len(part), *frozen.output.shape[1:]), "float32", fill)
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A model cut where a phase's frozen layers end; what lies before is computed once.
+
+    Attributes:
+        transfer: the model.
+        first: the first stage behind the cut; 0 where nothing is frozen.
+        data: the parts by name.
+        cache: of what the frozen layers give.
+        views: versions of each picture of the training part.
+        augmentation: of the views after the first.
+        seed: of the augmentation.
+        verbose: whether progress is shown.
+    """
+
+    transfer: TransferModel
+    first: int
+    data: Mapping[str, Part]
+    cache: ArrayCache
+    views: int = 1
+    augmentation: Augmentation | None = None
+    seed: int = 0
+    verbose: bool = True
+
+    def inputs(self, name: str) -> np.ndarray:
+        """A part's pixels, (n, H, W, 3); behind frozen layers its features, (views, n, …)."""
+        if self.first == 0:
+            return self.data[name].pixels
+        return features(
+            self.transfer.frozen_part(self.first),
+            self.data[name],
+            self.cache,
+            views=self.views if name == "train" else 1,
+            augmentation=self.augmentation,
+            seed=self.seed,
+            label=f"Features, {name} part",
+            verbose=self.verbose,
+        )
+
+    def outputs(
+        self, name: str, tensor, label: str, rows: np.ndarray | None = None, batch_size: int = 32
+    ) -> np.ndarray:
+        """What the model makes of a part at a tensor behind the cut, (n, …)."""
+        inputs = self.inputs(name) if self.first == 0 else self.inputs(name)[0]
+        rows = np.arange(len(inputs)) if rows is None else rows
+        start = self.transfer.boundary(self.first)
+        if tensor is start:
+            return inputs[rows].astype("float32")
+        tail = keras.Model(start, tensor)
+        places = range(0, len(rows), batch_size)
+        chunks = [
+            forward(tail, np.asarray(inputs[rows[i : i + batch_size]]), batch_size)
+            for i in track(places, label, len(places), "batches", self.verbose)
+        ]
+        return np.concatenate(chunks)
 
 
 def outputs_of(

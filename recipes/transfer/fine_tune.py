@@ -16,7 +16,7 @@ from recipes.images.pipeline import Batches
 from recipes.progress import bar
 from recipes.run import WorkFolder
 from recipes.transfer import parallel
-from recipes.transfer.features import ArrayCache, Part, features
+from recipes.transfer.features import ArrayCache, Boundary, Part
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam
 from recipes.transfer.refine import interpolate
@@ -70,22 +70,9 @@ def fine_tune(
     for phase in strategy.phases[state.phase :]:
         first = transfer.set_trainable(phase)
 
-        def inputs(name, part, views, first=first, phase=phase):
-            if first == 0:
-                return part.pixels
-            return features(
-                transfer.frozen_part(first),
-                part,
-                cache,
-                views=views,
-                augmentation=augmentation,
-                seed=seed,
-                label=f"Features, {name}",
-                verbose=verbose,
-            )
-
+        cut = Boundary(transfer, first, data, cache, views, augmentation, seed, verbose)
         batches = Batches(
-            inputs("training part", train, views),
+            cut.inputs("train"),
             train.labels,
             views=first > 0,
             sample_weights=weights,
@@ -99,7 +86,7 @@ def fine_tune(
             transform=partial(vary, settings=augmentation) if first == 0 and augmentation else None,
         )
         held_out = Batches(
-            inputs("validation part", validation, 1),
+            cut.inputs("validation"),
             validation.labels,
             views=first > 0,
             batch_size=batch_size,

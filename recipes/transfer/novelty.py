@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes.files import DamagedFileError, read_arrays, write_arrays
-from recipes.transfer.features import Part, outputs_of
-from recipes.transfer.model import TransferModel
+from recipes.transfer.features import Boundary
 
 FILE = "novelty.safetensors"
 NEIGHBOURS = 5
@@ -15,13 +14,12 @@ MOST_ROWS = 4_096
 UNLIKE_FROM = 0.99
 
 
-def fit(train: np.ndarray, validation: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+def fit(train: np.ndarray, validation: np.ndarray) -> dict[str, np.ndarray]:
     """Keep what `score` needs.
 
     Args:
         train: features of the training part, (n, channels).
         validation: of pictures like them that were not trained on, (m, channels).
-        seed: of the draw where there are more than 4,096 of the former.
 
     Returns:
         `features`, float16, (rows, channels), each of length 1; and `distances`, float32, (m,),
@@ -30,8 +28,7 @@ def fit(train: np.ndarray, validation: np.ndarray, seed: int = 0) -> dict[str, n
     Source:
         Out-of-distribution detection with deep nearest neighbors, arXiv 2204.06507.
     """
-    rows = np.sort(np.random.default_rng(seed).permutation(len(train))[:MOST_ROWS])
-    kept = _unit(train[rows]).astype("float16")
+    kept = _unit(train).astype("float16")
     return {"features": kept, "distances": np.sort(_distances(validation, kept))}
 
 
@@ -55,21 +52,18 @@ def score(features: np.ndarray, known: Mapping[str, np.ndarray]) -> np.ndarray:
     return nearer / len(known["distances"])
 
 
-def keep(
-    folder: Path,
-    transfer: TransferModel,
-    data: Mapping[str, Part],
-    *,
-    seed: int = 0,
-    verbose: bool = True,
-) -> None:
-    """Write what `score` needs into a run's folder."""
-    pooled = transfer.frozen_part(transfer.num_stages)
-    features = {
-        name: outputs_of(pooled, data[name], label=f"Features, {name}", verbose=verbose)
-        for name in ("train", "validation")
-    }
-    write_arrays(folder / FILE, fit(features["train"], features["validation"], seed))
+def keep(folder: Path, cut: Boundary) -> None:
+    """Write what `score` needs into a run's folder.
+
+    Args:
+        folder: the run's.
+        cut: the trained model; of more than 4,096 pictures of its training part as many are drawn.
+    """
+    pooled = cut.transfer.boundary(cut.transfer.num_stages)
+    drawn = np.random.default_rng(cut.seed).permutation(len(cut.data["train"]))[:MOST_ROWS]
+    train = cut.outputs("train", pooled, "Novelty, train", np.sort(drawn))
+    validation = cut.outputs("validation", pooled, "Novelty, validation")
+    write_arrays(folder / FILE, fit(train, validation))
 
 
 def read(folder: str | Path) -> dict[str, np.ndarray] | None:

@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from recipes.files import read_json, write_json
 from recipes.transfer import parallel
-from recipes.transfer.features import ArrayCache, outputs_of
+from recipes.transfer.features import ArrayCache, Boundary
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
 from recipes.transfer.refine import calibrate
@@ -69,7 +69,7 @@ def race(
             transfer = start(plan)
             try:
                 fine_tune(transfer, plan.scaled(share), data, cache, verbose=verbose, **training)
-                loss, accuracy = _result(transfer, data["validation"], verbose)
+                loss, accuracy = _result(transfer, plan, data, cache, verbose)
             except TrainingDivergedError:
                 loss, accuracy = float("inf"), 0.0
             row = {"heat": heat, "strategy": plan.name, "val_loss": loss, "val_accuracy": accuracy}
@@ -102,9 +102,12 @@ def decide(table: pd.DataFrame, measured: Decision | None = None) -> Decision:
     return Decision(name, {**measured.measurements, **heats}, reason, measured.runner_up)
 
 
-def _result(transfer: TransferModel, validation, verbose: bool) -> tuple[float, float]:
-    calibrate(transfer, validation, verbose=verbose)
-    chances = outputs_of(transfer.model, validation, label="Comparing", verbose=verbose)
-    classes = np.arange(chances.shape[1])
-    loss = log_loss(validation.labels, chances, labels=classes)
-    return float(loss), float(accuracy_score(validation.labels, chances.argmax(axis=1)))
+def _result(transfer: TransferModel, plan: FineTuneStrategy, data: dict, cache, verbose: bool):
+    """Log loss of calibrated probabilities, and accuracy, on the validation part."""
+    first = plan.phases[-1].first_trainable(transfer.num_stages)
+    cut = Boundary(transfer, first, data, cache, verbose=verbose)
+    calibrate(cut)
+    chances = cut.outputs("validation", transfer.model.output, "Comparing")
+    labels = data["validation"].labels
+    loss = log_loss(labels, chances, labels=np.arange(chances.shape[1]))
+    return float(loss), float(accuracy_score(labels, chances.argmax(axis=1)))

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from recipes.images.pipeline import Batches
-from recipes.transfer.features import Part, outputs_of
-from recipes.transfer.model import TransferModel, predictions
+from recipes.transfer.features import Boundary
+from recipes.transfer.model import predictions
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (0.05, 20.0)
@@ -98,17 +98,21 @@ def _loss_at(labels: np.ndarray, probabilities: np.ndarray, log_temperature: flo
     return float((np.logaddexp.reduce(logits, axis=1) - chosen).mean())
 
 
-def calibrate(transfer: TransferModel, validation: Part, *, verbose: bool = True) -> float:
-    """Build the validation part's temperature into the last layer.
+def calibrate(cut: Boundary) -> float:
+    """Build the validation part's temperature into a trained model's last layer.
 
     Which class is likeliest stays as it is for every picture.
+
+    Args:
+        cut: the model, and where its frozen layers end.
 
     Returns:
         The temperature.
     """
-    probabilities = outputs_of(transfer.model, validation, label="Calibrating", verbose=verbose)
-    temperature = temperature_of(validation.labels, probabilities)
-    for variable in (transfer.model.layers[-1].kernel, transfer.model.layers[-1].bias):
+    model = cut.transfer.model
+    probabilities = cut.outputs("validation", model.output, "Calibrating")
+    temperature = temperature_of(cut.data["validation"].labels, probabilities)
+    for variable in (model.layers[-1].kernel, model.layers[-1].bias):
         variable.assign(variable / temperature)
     return temperature
 

@@ -6,7 +6,7 @@ from sklearn.calibration import calibration_curve
 
 from recipes.images.pipeline import Batches
 from recipes.transfer import explain, novelty, refine
-from recipes.transfer.features import Part
+from recipes.transfer.features import ArrayCache, Boundary, Part
 from tests.recipes.transfer.tiny import SIDE, build_tiny
 
 RNG = np.random.default_rng(0)
@@ -45,11 +45,13 @@ def test_calibration_error_is_that_of_scikit_learns_curve(temperature):
     assert refine.calibration_error(labels, probabilities) == pytest.approx(expected, abs=1e-4)
 
 
-def test_calibrating_changes_no_prediction_and_divides_the_logits():
+@pytest.mark.parametrize("first", [0, 2, 3])
+def test_calibrating_changes_no_prediction_and_divides_the_logits(first, tmp_path):
     transfer = build_tiny(dropout=0.0)
     before = transfer.model.predict(PIXELS, verbose=0)
     part = Part(PIXELS, LABELS, "key")
-    temperature = refine.calibrate(transfer, part, verbose=False)
+    cut = Boundary(transfer, first, {"validation": part}, ArrayCache(tmp_path), verbose=False)
+    temperature = refine.calibrate(cut)
     after = transfer.model.predict(PIXELS, verbose=0)
     assert temperature == pytest.approx(refine.temperature_of(LABELS, before))
     expected = softmax(np.log(np.maximum(before, 1e-30)) / temperature, axis=1)
@@ -101,6 +103,18 @@ def test_grad_cam_is_the_gradients():
     assert maps.max() <= 1
 
 
+@pytest.mark.parametrize("first", [0, 3])
+def test_no_more_features_are_kept_than_are_needed(first, tmp_path, monkeypatch):
+    monkeypatch.setattr(novelty, "MOST_ROWS", 10)
+    part = Part(PIXELS, LABELS, "key")
+    data = {"train": part, "validation": part}
+    cut = Boundary(build_tiny(), first, data, ArrayCache(tmp_path), verbose=False)
+    novelty.keep(tmp_path, cut)
+    known = novelty.read(tmp_path)
+    assert known["features"].shape == (10, 16)
+    assert known["distances"].shape == (24,)
+
+
 def test_novelty_is_even_for_like_pictures_and_one_for_others():
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(5, 64))
@@ -112,7 +126,6 @@ def test_novelty_is_even_for_like_pictures_and_one_for_others():
     assert 0.4 < novelty.score(like(400), known).mean() < 0.6
     others = novelty.score(rng.normal(size=(100, 64)), known)
     assert (others >= novelty.UNLIKE_FROM).mean() > 0.95
-    assert novelty.fit(like(9_000), like(5))["features"].shape == (novelty.MOST_ROWS, 64)
 
 
 def test_novelty_is_the_distance_to_the_fifth_neighbour_of_scikit_learn():

@@ -1,0 +1,61 @@
+"""What lies before a frozen boundary is computed once, and the answers stay the whole model's."""
+
+import keras
+import numpy as np
+import pytest
+
+import recipes
+from recipes import backbones
+from recipes.images import augment
+from recipes.transfer import parallel
+from recipes.transfer.features import ArrayCache, Boundary, Part
+from tests.recipes.images import pictures
+from tests.recipes.transfer.tiny import SIDE, build_tiny
+
+RNG = np.random.default_rng(0)
+DATA = {
+    name: Part(RNG.integers(0, 256, (count, SIDE, SIDE, 3), "uint8"), np.arange(count) % 3, name)
+    for name, count in (("train", 40), ("validation", 33))
+}
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 30], ids=["file", "memory"])
+@pytest.mark.parametrize("first", [0, 1, 2, 3])
+@pytest.mark.parametrize("name", ["train", "validation"])
+def test_outputs_are_those_of_the_whole_model(first, name, limit, tmp_path):
+    transfer = build_tiny()
+    cut = Boundary(transfer, first, DATA, ArrayCache(tmp_path, limit), views=2, verbose=False,
+                   augmentation=augment.get("light"))  # fmt: skip
+    pooled = transfer.boundary(transfer.num_stages)
+    whole = keras.Model(transfer.model.input, [transfer.model.output, pooled])
+    expected = whole.predict(DATA[name].pixels.astype("float32"), verbose=0)
+    precise = {"rtol": 1e-5, "atol": 1e-6} if limit else {"rtol": 2e-2, "atol": 2e-3}
+    for tensor, right in zip((transfer.model.output, pooled), expected, strict=True):
+        np.testing.assert_allclose(cut.outputs(name, tensor, ""), right, **precise)
+        some = np.array([1, 5, 32])
+        np.testing.assert_allclose(cut.outputs(name, tensor, "", some), right[some], **precise)
+
+
+def test_a_frozen_run_passes_each_picture_through_the_network_once(tmp_path, monkeypatch):
+    pictures.make_classes(tmp_path / "photos", 60, ("a", "b", "c"))
+    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
+    predict, passed = parallel.predict_on_batch, []
+
+    def counted(model, batch):
+        if model.input_shape[1:] == (SIDE, SIDE, 3):
+            passed.append(len(batch))
+        return predict(model, batch)
+
+    monkeypatch.setattr(parallel, "predict_on_batch", counted)
+    run = recipes.fit_folder(
+        tmp_path / "photos",
+        output=tmp_path / "run",
+        strategy="small_similar",
+        batch_size=4,
+        verbose=False,
+    )
+    parts = run.dataset["part"].value_counts()
+    batches = sum(-(-count // 32) for count in parts)  # filled up to 32
+    mistakes = len(passed) - batches  # those that the report explains
+    assert sum(passed[:batches]) == batches * 32
+    assert 0 <= mistakes <= 1
