@@ -115,9 +115,7 @@ def export_run(
             shutil.rmtree(path)
         os.replace(made, path)
     height, width = model.input_shape[1:3]
-    script = _SCRIPT.format(
-        name=path.name, size=(width, height), side=max(width, height), load=kind.script
-    )
+    script = _SCRIPT.format(name=path.name, size=(width, height), load=kind.script)
     write_text(path.with_name(f"{path.stem}_predict.py"), script)
     return path
 
@@ -298,9 +296,11 @@ file = Path(__file__).with_name("{name}")
 {load}
 for path in sys.argv[1:]:
     picture = Image.open(path)
-    picture.draft(None, ({side}, {side}))
-    picture = ImageOps.exif_transpose(picture).convert("RGB")
-    picture = picture.resize({size}, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    turned = picture.getexif().get(0x0112) in (5, 6, 7, 8)
+    size = {size}[::-1] if turned else {size}
+    box = (picture.draft(None, size) or (None, None))[1]
+    picture = picture.convert("RGB").resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+    picture = ImageOps.exif_transpose(picture)
     probabilities = np.asarray(predict(np.asarray(picture, "float32")[None]))[0]
     print(path, classes[probabilities.argmax()], f"{{probabilities.max():.4f}}", sep="\\t")
 '''

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -170,12 +171,16 @@ class Boundary:
     seed: int = 0
     verbose: bool = True
 
+    @cached_property
+    def _frozen(self) -> keras.Model:
+        return self.transfer.frozen_part(self.first)  # one for all parts: it is compiled once
+
     def inputs(self, name: str) -> np.ndarray:
         """A part's pixels, (n, H, W, 3); behind frozen layers its features, (views, n, …)."""
         if self.first == 0:
             return self.data[name].pixels
         return features(
-            self.transfer.frozen_part(self.first),
+            self._frozen,
             self.data[name],
             self.cache,
             views=self.views if name == "train" else 1,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from recipes.images.decode import UnreadableError, decode, decode_bytes, read_bytes
 from tests.recipes.images import pictures
@@ -144,3 +144,21 @@ def test_ten_thousand_damaged_pictures_do_no_harm():
         assert time.monotonic() - began < 20
     assert min(outcomes.values()) > 500
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2_000_000  # kB
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(1155, 866), (1633, 1225), (801, 4000), (300, 200)])
+@pytest.mark.parametrize("target", [(224, 224), (96, 160)])
+def test_a_reduced_jpeg_lies_where_the_whole_one_does(orientation, size, target):
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (45, 60, 3), "uint8"))
+    picture = noise.resize(size, Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=95, exif=exif)
+    whole = ImageOps.exif_transpose(Image.open(io.BytesIO(file.getvalue()))).convert("RGB")
+    expected = np.asarray(whole.resize(target[::-1], Image.Resampling.BICUBIC), "float32")
+    found = decode_bytes(file.getvalue(), target).astype("float32")
+    assert found.shape == (*target, 3)
+    assert np.abs(found - expected).mean() < 2.5
