@@ -130,11 +130,8 @@ def train_phase(
         state.start = fingerprints(variables)
         if phase.interpolate:
             state.put("start", variables, part.trainable_variables)
-    decay_steps = phase.epochs * len(train)
     if not state.finished(phase):
-        decay = callbacks.get(
-            phase.decay, learning_rate=phase.learning_rate, decay_steps=decay_steps
-        )
+        decay = _decay(phase, phase.epochs * len(train))
         keeper = StateKeeper(state, phase, variables, part, validation, work)
         with bar("steps", verbose) as display:
             part.fit(
@@ -158,6 +155,14 @@ def train_phase(
     state.phase, state.epoch, state.best_epoch, state.best_loss = state.phase + 1, 0, 0, None
     state.start = []
     state.save(work)
+
+
+def _decay(phase: Phase, steps: int) -> callbacks.LearningRateDecay:
+    """The phase's scheme over so many steps, behind its warm-up."""
+    rising = round(phase.warmup * steps)
+    options = {"learning_rate": phase.learning_rate, "decay_steps": steps - rising}
+    decay = callbacks.get(phase.decay, **options)
+    return callbacks.Warmup(decay, steps=rising) if rising else decay
 
 
 def audit(

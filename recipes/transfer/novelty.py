@@ -11,6 +11,7 @@ from recipes.transfer.features import Boundary
 FILE = "novelty.safetensors"
 NEIGHBOURS = 5
 MOST_ROWS = 4_096
+ROWS_AT_ONCE = 512
 UNLIKE_FROM = 0.99
 
 
@@ -57,13 +58,14 @@ def keep(folder: Path, cut: Boundary) -> None:
 
     Args:
         folder: the run's.
-        cut: the trained model; of more than 4,096 pictures of its training part as many are drawn.
+        cut: the trained model; of a part with more than 4,096 pictures as many are drawn.
     """
     pooled = cut.transfer.boundary(cut.transfer.num_stages)
-    drawn = np.random.default_rng(cut.seed).permutation(len(cut.data["train"]))[:MOST_ROWS]
-    train = cut.outputs("train", pooled, "Novelty, train", np.sort(drawn))
-    validation = cut.outputs("validation", pooled, "Novelty, validation")
-    write_arrays(folder / FILE, fit(train, validation))
+    features = []
+    for name in ("train", "validation"):
+        drawn = np.random.default_rng(cut.seed).permutation(len(cut.data[name]))[:MOST_ROWS]
+        features.append(cut.outputs(name, pooled, f"Novelty, {name}", np.sort(drawn)))
+    write_arrays(folder / FILE, fit(*features))
 
 
 def read(folder: str | Path) -> dict[str, np.ndarray] | None:
@@ -83,9 +85,13 @@ def read(folder: str | Path) -> dict[str, np.ndarray] | None:
 
 def _distances(features: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """One minus the cosine to the fifth-nearest row."""
-    similarity = _unit(features) @ kept.astype("float32").T
-    place = min(NEIGHBOURS, len(kept)) - 1
-    return (1 - -np.partition(-similarity, place, axis=1)[:, place]).astype("float32")
+    kept, place = kept.astype("float32").T, min(NEIGHBOURS, kept.shape[0]) - 1
+    found = []
+    for start in range(0, len(features), ROWS_AT_ONCE):
+        unlike = -(_unit(features[start : start + ROWS_AT_ONCE]) @ kept)
+        unlike.partition(place, axis=1)
+        found.append(1 + unlike[:, place])
+    return np.concatenate(found).astype("float32")
 
 
 def _unit(features: np.ndarray) -> np.ndarray:

@@ -22,6 +22,8 @@ class Phase:
         epochs: the number of passes over the training part, at the most.
         learning_rate: the rate of the classifier at the phase's start, for Adam at batch size 32.
         decay: name of the scheme in `callbacks` that leads the rate to zero over the phase.
+        warmup: the share of the phase's steps over which the rate first rises from zero, so that
+            pretrained weights are not thrown about while Adam's averages are still empty.
         stage_factor: each stage further from the classifier learns at the rate of the one after
             it times this factor (discriminative rates, arXiv 1801.06146).
         patience: epochs without a better validation loss before the phase ends early.
@@ -44,6 +46,7 @@ class Phase:
     epochs: int
     learning_rate: float
     decay: str = "cosine_decay"
+    warmup: float = 0.0
     stage_factor: float = 1.0
     patience: int = 5
     min_steps: int = 1
@@ -61,6 +64,8 @@ class Phase:
             raise ValueError(f"epochs: {self.epochs!r} is not a number of epochs from 1 up.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate: {self.learning_rate!r} is not positive.")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup: {self.warmup!r} is not a share from 0 to below 1.")
 
     def passes(self, rows: int, batch_size: int) -> int:
         """How often an epoch goes through the training part.
@@ -137,6 +142,7 @@ class FineTuneStrategy:
 HEAD = Phase("classifier", trainable_from=1.0, epochs=30, learning_rate=1e-3, min_steps=32)
 FINE_TUNING = {
     "learning_rate": 1e-3,
+    "warmup": 0.15,
     "stage_factor": 0.7,
     "min_steps": 16,
     "label_smoothing": 0.1,

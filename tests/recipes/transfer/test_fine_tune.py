@@ -170,6 +170,20 @@ def test_an_interrupted_training_ends_with_the_same_weights(
         np.testing.assert_array_equal(value, found[path], err_msg=path)
 
 
+def test_the_rate_rises_to_the_phase_s_own_and_falls_to_zero(tmp_path):
+    phase = Phase("head", 1.0, epochs=5, learning_rate=0.1, warmup=0.4, patience=5)
+    history, _ = train(FineTuneStrategy("warm", "pretrained", (phase,), ""), build_tiny(), tmp_path)
+    steps = -(-len(DATA["train"]) // 32)
+    rising, falling = 2 * steps, 3 * steps
+    last = np.arange(1, 6) * steps - 1  # of each epoch
+    rates = np.where(
+        last < rising,
+        0.1 * last / rising,
+        0.05 * (1 + np.cos(np.pi * (last - rising) / falling)),
+    )
+    np.testing.assert_allclose(history["learning_rate"], rates, rtol=1e-6)
+
+
 def test_the_best_weights_are_those_that_stay(tmp_path):
     strategy = FineTuneStrategy("wild", "pretrained", (Phase("head", 1.0, 8, 0.5, patience=8),), "")
     transfer = build_tiny(dropout=0.0)

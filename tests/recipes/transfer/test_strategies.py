@@ -39,6 +39,7 @@ def test_names_are_those_that_get_takes():
         ({"trainable_from": 1.2}, "trainable_from: 1.2"),
         ({"epochs": 0}, "epochs: 0"),
         ({"learning_rate": 0.0}, "learning_rate: 0.0"),
+        ({"warmup": 1.0}, "warmup: 1.0"),
     ],
 )
 def test_unusable_phases_are_refused(arguments, text):
