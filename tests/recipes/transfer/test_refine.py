@@ -81,6 +81,7 @@ def test_the_calibrated_loss_is_the_smallest_over_temperatures():
     assert np.isnan(refine.calibrated_loss(labels, probabilities * np.nan))
 
 
+@pytest.mark.tensorflow_only
 def test_grad_cam_is_the_gradients():
     """The maps against Grad-CAM by TensorFlow's gradients, on the logit of the class."""
     import tensorflow as tf
