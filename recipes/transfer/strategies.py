@@ -143,7 +143,7 @@ HEAD = Phase("classifier", trainable_from=1.0, epochs=30, learning_rate=1e-3, mi
 FINE_TUNING = {
     "learning_rate": 1e-3,
     "warmup": 0.15,
-    "stage_factor": 0.7,
+    "stage_factor": 0.85,
     "min_steps": 16,
     "label_smoothing": 0.1,
     "interpolate": True,
