@@ -30,7 +30,13 @@ from recipes.images.split import split
 from recipes.transfer.data import load_parts
 from recipes.transfer.features import ArrayCache
 from recipes.transfer.probe import probe
-from recipes.transfer.similarity import Decision, decide, measure_divergence
+from recipes.transfer.similarity import (
+    DISSIMILAR_FROM,
+    SOLVED_FROM,
+    Decision,
+    decide,
+    measure_divergence,
+)
 from recipes.transfer.strategies import STRATEGIES
 
 TEST_SHARE, VALIDATION_SHARE = 0.3, 0.2
@@ -141,6 +147,60 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells)
 
 
+def choice_by(measured: pd.Series, solved_from: float, dissimilar_from: float) -> str:
+    """The rule of `auto` for few pictures, with thresholds of its own."""
+    if measured["linear_accuracy"] >= solved_from:
+        return "small_similar"
+    return "large_similar" if measured["divergence"] >= dissimilar_from else "small_dissimilar"
+
+
+def leave_one_set_out(rows: pd.DataFrame) -> pd.DataFrame:
+    """How far behind the best the rule is on a set that its thresholds were not chosen on.
+
+    For each set the two thresholds with the smallest mean distance from the best of the four on
+    all other sets are taken, the nearest to the library's own among equals.
+    """
+    keys = ["set", "per_class", "seed"]
+    accuracies = rows.pivot_table(index=keys, columns="strategy", values="accuracy")
+    accuracies = accuracies.reindex(columns=list(STRATEGIES)).dropna()
+    auto = rows[rows["strategy"] == "auto"].set_index(keys)
+    names = {f"measured {name}": name for name in ("linear_accuracy", "divergence")}
+    measured = auto[list(names)].rename(columns=names)
+    cells = accuracies.index.intersection(measured.index)
+    accuracies, measured = accuracies.loc[cells], measured.loc[cells]
+
+    def behind(solved_from: float, dissimilar_from: float) -> pd.Series:
+        chosen = measured.apply(choice_by, axis=1, args=(solved_from, dissimilar_from))
+        own = [accuracies.loc[cell, name] for cell, name in chosen.items()]
+        return accuracies.max(axis=1) - own
+
+    grid = {
+        (solved, unlike): behind(solved, unlike)
+        for solved in (0.9, 0.95, SOLVED_FROM, 1.01)
+        for unlike in (0.0, 0.06, 0.09, DISSIMILAR_FROM, 0.2, 0.3, 0.45, 9.0)
+    }
+
+    def distance(thresholds):
+        return (thresholds[0] - SOLVED_FROM) ** 2 + (thresholds[1] - DISSIMILAR_FROM) ** 2
+
+    found = []
+    for name in cells.get_level_values("set").unique():
+        others = cells.get_level_values("set") != name
+        best = min(grid, key=lambda key: (round(grid[key][others].mean(), 6), distance(key)))
+        kept = grid[best][~others]
+        found.append(
+            {
+                "left out": name,
+                "solved_from": best[0],
+                "dissimilar_from": best[1],
+                "behind, mean": kept.mean(),
+                "behind, most": kept.max(),
+                "with the library's": grid[SOLVED_FROM, DISSIMILAR_FROM][~others].mean(),
+            }
+        )
+    return pd.DataFrame(found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path)
@@ -177,6 +237,9 @@ def main() -> None:
             cost = table[f"{name} cost"].median()
             print(f"{name}: within one point of the best in {near:.0%} of {len(table)} cells, "
                   f"at {cost:.2f} of the cost of all four (median)")  # fmt: skip
+    if "auto behind" in table and table["set"].nunique() > 1:
+        print("the rule with thresholds chosen on the other sets:")
+        print(leave_one_set_out(pd.DataFrame(rows)).round(3).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from callbacks.lookup import find
 
 DATA_PARALLEL = "data_parallel"
 _PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+_ADDRESSES, _ID = "KERAS_DISTRIBUTION_JOB_ADDRESSES", "KERAS_DISTRIBUTION_PROCESS_ID"
 _LOST = re.compile("Gloo|[Cc]onnection (reset|closed|refused)|heartbeat|peer")
 
 
@@ -50,6 +51,12 @@ def check(distribution: str | None) -> None:
     Raises:
         ValueError: with what is allowed.
     """
+    processes = os.environ.get(_PROCESSES, "1")
+    if distribution is None and processes != "1":
+        raise ValueError(
+            f"distribution: {_PROCESSES} asks for {processes} processes; give 'data_parallel', or "
+            "each of them trains alone and writes to the same folder."
+        )
     if distribution is None:
         return
     find(distribution, {DATA_PARALLEL: None}, what="distribution")
@@ -59,10 +66,26 @@ def check(distribution: str | None) -> None:
             f"distribution: Keras has none on the backend {backend!r}; set KERAS_BACKEND to "
             "'jax', or to 'tensorflow' for the devices of one process."
         )
-    if backend == "tensorflow" and os.environ.get(_PROCESSES, "1") != "1":
+    if processes != "1":
+        _check_environment(processes)
+    if backend == "tensorflow" and processes != "1":
         raise ValueError(
             f"distribution: {_PROCESSES} asks for several processes, which Keras has on JAX only; "
             "set KERAS_BACKEND to 'jax'."
+        )
+
+
+def _check_environment(processes: str) -> None:
+    own = os.environ.get(_ID, "")
+    if not processes.isdigit() or not own.isdigit() or int(own) >= int(processes):
+        raise ValueError(
+            f"distribution: {_PROCESSES} is {processes!r} and {_ID} is {own!r}; they take the "
+            "number of processes and which of them this is, from 0."
+        )
+    if ":" not in os.environ.get(_ADDRESSES, ""):
+        raise ValueError(
+            f"distribution: {_ADDRESSES} is {os.environ.get(_ADDRESSES, '')!r}; it takes the "
+            "address and a free port of process 0's machine, as in 192.168.0.10:4000."
         )
 
 

@@ -50,10 +50,11 @@ POINTS = {
     "the state before was moved": ("recipes.run.write_arrays", 2, "before"),
     "the second state is saved": ("recipes.run.write_arrays", 2, "after"),
     "the first phase has ended": ("recipes.transfer.fine_tune.audit", 1, "before"),
-    "the second phase's features": ("recipes.transfer.features.forward", 9, "before"),
+    "the second phase's features": ("recipes.transfer.features.forward", 5, "before"),
     "weights are interpolated": ("recipes.transfer.refine.calibrated_loss", 3, "before"),
     "in the third phase": ("recipes.images.augment.augment", 60, "before"),
     "probabilities are calibrated": ("recipes.transfer.refine.temperature_of", 13, "before"),
+    "novelty is measured": ("recipes.transfer.features.forward", 9, "before"),
     "the weights are half-written": ("recipes.transfer.results.write_arrays", 1, "before"),
     "the run's note is missing": ("recipes.transfer.results.write_json", 1, "before"),
     "the report is half-written": ("recipes.report.write_text", 1, "before"),
@@ -147,16 +148,16 @@ def resumed(photos: Path, output: Path) -> dict:
 
 
 def main() -> None:
-    """Kill at each point, or at random times, and write what was found."""
-    results, mode, *count = sys.argv[1:]
+    """Kill at the points that are named, or at random times, and write what was found."""
+    results, mode, *words = sys.argv[1:]
     place = Path(tempfile.mkdtemp())
     photos = pictures.make_classes(place / "photos", 20, CLASSES)
     began = time.perf_counter()
     found = {"whole": resumed(photos, place / "whole" / "run")}
     duration = time.perf_counter() - began
     if mode == "points":
-        for number, (name, point) in enumerate(POINTS.items()):
-            output = place / str(number) / "run"
+        for number, name in enumerate(words):
+            output, point = place / str(number) / "run", POINTS[name]
 
             def dying(point=point, output=output):
                 arm(*point)
@@ -166,7 +167,7 @@ def main() -> None:
             found[name] = {"code": code, **resumed(photos, output)}
     else:
         rng = np.random.default_rng(int.from_bytes(os.urandom(4), "little"))
-        for number in range(int(*count)):
+        for number in range(int(*words)):
             output = place / str(number) / "run"
             kills = 0
             while not (output / "run.json").exists() and kills < 5:

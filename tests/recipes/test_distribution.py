@@ -138,3 +138,28 @@ def test_a_distribution_that_is_not_there_is_refused(place, tmp_path, monkeypatc
     with pytest.raises(ValueError, match="KERAS_BACKEND"):
         recipes.fit_folder(place / "photos", distribution="data_parallel", **options)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("distribution", "environment", "text"),
+    [
+        (None, {"NUM_PROCESSES": "2"}, "give 'data_parallel'"),
+        ("data_parallel", {"NUM_PROCESSES": "2"}, "PROCESS_ID is ''"),
+        ("data_parallel", {"NUM_PROCESSES": "2", "PROCESS_ID": "2"}, "PROCESS_ID is '2'"),
+        ("data_parallel", {"NUM_PROCESSES": "two", "PROCESS_ID": "0"}, "NUM_PROCESSES is 'two'"),
+        ("data_parallel", {"NUM_PROCESSES": "2", "PROCESS_ID": "1"}, "JOB_ADDRESSES is ''"),
+        (
+            "data_parallel",
+            {"NUM_PROCESSES": "2", "PROCESS_ID": "1", "JOB_ADDRESSES": "here:1"},
+            "set KERAS_BACKEND to 'jax'",
+        ),
+    ],
+)
+def test_an_environment_that_says_too_little_is_refused(
+    distribution, environment, text, place, tmp_path, monkeypatch
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(f"KERAS_DISTRIBUTION_{name}", value)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    with pytest.raises(ValueError, match=text):
+        recipes.fit_folder(place / "photos", output=tmp_path / "run", distribution=distribution)

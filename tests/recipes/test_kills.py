@@ -9,6 +9,16 @@ import pytest
 
 from tests.recipes.kills import POINTS
 
+SLOW = {  # their like are among the others
+    "pictures are decoded",
+    "features lie in a file without its note",
+    "the first step",
+    "the state before was moved",
+    "the first phase has ended",
+    "in the third phase",
+    "the weights are half-written",
+    "the report is half-written",
+}
 SAME = ("weights", "history", "predictions", "audit")
 
 
@@ -20,12 +30,30 @@ def results(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    return results(tmp_path_factory.mktemp("kills"), "points")
+    """What came of the quick points."""
+    quick = [name for name in POINTS if name not in SLOW]
+    return results(tmp_path_factory.mktemp("kills"), "points", *quick)
+
+
+@pytest.fixture(scope="module")
+def found_slowly(tmp_path_factory):
+    return results(tmp_path_factory.mktemp("kills"), "points", *sorted(SLOW))
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [name for name in POINTS if name not in SLOW])
 def test_a_killed_training_ends_as_the_whole_one(found, point):
+    check(found, point)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("point", sorted(SLOW))
+def test_so_it_does_at_the_other_points(found_slowly, point):
+    check(found_slowly, point)
+
+
+def check(found, point):
     whole, killed = found["whole"], found[point]
     assert killed["code"] == signal.SIGKILL, "the point was never reached"
     for name in SAME:
