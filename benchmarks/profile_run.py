@@ -90,12 +90,12 @@ def main() -> None:
                 image_size=options.image_size,
                 verbose=False,
             )
-            whole = time.perf_counter() - began
+            whole, epochs = time.perf_counter() - began, len(run.history)
         clock.seconds["everything else"] = whole - sum(clock.seconds.values())
         table = pd.DataFrame({"seconds": clock.seconds}).sort_values("seconds", ascending=False)
         table["share"] = table["seconds"] / whole
-        rows.append(table.assign(strategy=strategy, epochs=len(run.history)))
-        print(f"{strategy}: {whole:.1f} s, {len(run.history)} epochs")
+        rows.append(table.assign(strategy=strategy, epochs=epochs))
+        print(f"{strategy}: {whole:.1f} s, {epochs} epochs")
         print(table[table["share"] >= 0.01].round(2).to_string(), flush=True)
     if options.csv:
         pd.concat(rows).rename_axis("part").to_csv(options.csv)
