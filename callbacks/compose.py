@@ -209,6 +209,11 @@ class Warmup(Composite, LearningRateDecay):
     start: float = 0.0
     per: str | None = field(default=None, kw_only=True)
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self._taken is None and self.scheduler.learning_rate is not None:
+            self.take_base(self.scheduler.learning_rate)  # the optimizer's is not needed
+
     @property
     def members(self) -> Sequence[LearningRateDecay]:
         """The scheme."""

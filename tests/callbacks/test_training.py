@@ -139,6 +139,19 @@ def test_gradient_accumulation_counts_every_batch():
     np.testing.assert_allclose(watch.rates, [0.5**t / 2 for t in range(16)], rtol=1e-6)
 
 
+def test_a_warm_up_before_a_scheme_with_its_own_rate_goes_on_with_a_used_optimizer():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", loss="mse")
+    x, y = np.ones((8, 2)), np.ones((8, 1))
+    for _ in range(2):
+        scheme = callbacks.Warmup(callbacks.CosineDecay(0.5, decay_steps=10), steps=3)
+        history = model.fit(x, y, batch_size=4, verbose=0, callbacks=[scheme])
+    assert history.history["learning_rate"][-1] == pytest.approx(0.5)
+    scheme = callbacks.Warmup(callbacks.StepLR(3, per="step"), steps=3)
+    with pytest.raises(ValueError, match="give learning_rate"):
+        model.fit(x, y, batch_size=4, verbose=0, callbacks=[scheme])
+
+
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras allows one step there")
 def test_several_steps_an_execution_are_refused_and_the_table_does_it():
     scheme = callbacks.ExponentialDecay(0.5, 1, 0.5)

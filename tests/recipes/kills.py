@@ -27,8 +27,8 @@ STRATEGY = FineTuneStrategy(
     "pretrained",
     (
         Phase("classifier", 1.0, 3, 1e-2, min_steps=4),
-        Phase("later", 0.5, 2, 1e-3, interpolate=True, label_smoothing=0.1),
-        Phase("everything", 0.0, 2, 1e-3, update_batch_norm=True),
+        Phase("later", 0.5, 2, 1e-3, warmup=0.6, interpolate=True, label_smoothing=0.1),
+        Phase("everything", 0.0, 2, 1e-3, warmup=0.3, update_batch_norm=True),
     ),
     "a phase of each kind",
 )

@@ -56,7 +56,7 @@ def computed(monkeypatch):
         return array
 
     monkeypatch.setattr(transfer, "features", counting)
-    monkeypatch.setattr("recipes.transfer.fine_tune.features", counting)
+    monkeypatch.setattr("recipes.transfer.features.features", counting)
     return seen
 
 
