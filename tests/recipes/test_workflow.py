@@ -386,7 +386,12 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(photos, tmp_path):
     output = tmp_path / "run"
     command = [sys.executable, "-m", "recipes.cli", "fit", str(photos), "--output", str(output)]
     command += ["--strategy", "head_only", "--image-size", "32", "--epochs", "300"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+
+    def hear():
+        """A shell's background job would ignore Ctrl-C, as would its children."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear) as process:
         state = tmp_path / "run.partial" / "state.safetensors"
         deadline = time.monotonic() + 120
         while not state.exists() and time.monotonic() < deadline:
