@@ -153,7 +153,7 @@ def _train(config: dict, strategy: str | FineTuneStrategy) -> Run:
             "seed": seed,
             "verbose": verbose,
         }
-        decision = choice.choose(config, transfer, data, cache, work, training)
+        decision = choice.choose(config, named, transfer, data, cache, work, training)
         plan = named or strategies.get(decision.strategy)
         if named is None:
             transfer = choice.start(config, len(classes), plan)

@@ -35,6 +35,7 @@ def start(config: Mapping, num_classes: int, plan: FineTuneStrategy | None = Non
 
 def choose(
     config: Mapping,
+    named: FineTuneStrategy | None,
     transfer: TransferModel,
     data: Mapping[str, Part],
     cache: ArrayCache,
@@ -45,17 +46,14 @@ def choose(
 
     Args:
         config: the arguments of `fit_folder`.
+        named: the strategy that was named; None where it is open.
         transfer: a model with pretrained weights, to measure with.
         data: the parts "train" and "validation".
         cache: of the features.
         work: where the decision is kept, so that an interrupted run keeps to it.
         training: arguments of `fine_tune`, for a race.
     """
-    named = config["strategy"]
-    if named not in (strategies.AUTO, strategies.RACE):
-        named = (
-            FineTuneStrategy.from_dict(named) if isinstance(named, dict) else strategies.get(named)
-        )
+    if named is not None:
         return Decision(named.name, {}, f"Named by hand: {named.description}.")
     note = work.folder / DECISION
     known = parallel.from_first(read_json(note) if note.exists() else None)

@@ -195,26 +195,28 @@ class Boundary:
     ) -> np.ndarray:
         """What the model makes of a part at a tensor behind the cut, (n, …)."""
         inputs = self.inputs(name) if self.first == 0 else self.inputs(name)[0]
-        rows = np.arange(len(inputs)) if rows is None else rows
         start = self.transfer.boundary(self.first)
         if tensor is start:
-            return inputs[rows].astype("float32")
+            return (inputs if rows is None else inputs[rows]).astype("float32")
         tail = keras.Model(start, tensor)
-        places = range(0, len(rows), batch_size)
-        chunks = [
-            forward(tail, np.asarray(inputs[rows[i : i + batch_size]]), batch_size)
-            for i in track(places, label, len(places), "batches", self.verbose)
-        ]
-        return np.concatenate(chunks)
+        options = {"label": label, "verbose": self.verbose, "batch_size": batch_size}
+        return outputs_of(tail, inputs, rows, **options)
 
 
 def outputs_of(
-    model: keras.Model, part: Part, *, batch_size: int = 32, label: str, verbose: bool = True
+    model: keras.Model,
+    inputs: np.ndarray,
+    rows: np.ndarray | None = None,
+    *,
+    batch_size: int = 32,
+    label: str,
+    verbose: bool = True,
 ) -> np.ndarray:
-    """A model's outputs for a part's pictures, (n, …)."""
-    starts = range(0, len(part), batch_size)
+    """A model's outputs for the rows of an array, all of them by default, (n, …)."""
+    rows = np.arange(len(inputs)) if rows is None else rows
+    starts = range(0, len(rows), batch_size)
     chunks = [
-        forward(model, part.pixels[start : start + batch_size], batch_size)
+        forward(model, np.asarray(inputs[rows[start : start + batch_size]]), batch_size)
         for start in track(starts, label, len(starts), "batches", verbose)
     ]
     return np.concatenate(chunks)

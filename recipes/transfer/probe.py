@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from recipes.backbones.base import Backbone
-from recipes.transfer.features import Part, outputs_of
+from recipes.transfer.features import outputs_of
 
 NEIGHBOURS = 5
 FOLDS = 4
@@ -31,8 +31,7 @@ def pooled_stages(
     pooled = [keras.ops.mean(end, axis=(1, 2)) for end in [*ends, backbone.model.output]]
     widths = [int(tensor.shape[-1]) for tensor in pooled]
     model = keras.Model(backbone.model.input, keras.ops.concatenate(pooled, axis=-1))
-    part = Part(pixels, np.zeros(len(pixels), int), "")
-    values = outputs_of(model, part, label="Probing the features", verbose=verbose)
+    values = outputs_of(model, pixels, label="Probing the features", verbose=verbose)
     return np.split(values, np.cumsum(widths)[:-1], axis=1)
 
 

@@ -144,7 +144,7 @@ def write_run(
             the machine; it holds "classes".
         verbose: whether progress is shown.
     """
-    probabilities = outputs_of(transfer.model, test, label="Testing", verbose=verbose)
+    probabilities = outputs_of(transfer.model, test.pixels, label="Testing", verbose=verbose)
     files = list(frame.loc[frame["part"] == "test", "path"])
     predictions = prediction_table(files, test.labels, probabilities, info["classes"])
     frame.to_csv(folder / "dataset.csv", index=False)
