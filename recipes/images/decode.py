@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 MAX_PIXELS = 100_000_000
@@ -19,6 +19,16 @@ MAX_BYTES = 512 << 20
 
 # A pipe would block its reader without the first; Windows would change bytes without the second.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 Image.init()
 
@@ -91,7 +101,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             picture.load()
-            picture = ImageOps.exif_transpose(picture)
+            picture = _turn(picture, _orientation(picture))
             if picture.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
                 picture = Image.fromarray(_to_8_bits(picture))
             if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
@@ -167,8 +177,8 @@ def decode_bytes(
 
 def _reduced(picture: Image.Image, width: int, height: int) -> Image.Image:
     """A JPEG decoded at a half, a quarter or an eighth where that is enough, resized, upright."""
-    turned = picture.getexif().get(ExifTags.Base.Orientation) in range(5, 9)
-    size = (height, width) if turned else (width, height)
+    orientation = _orientation(picture)
+    size = (height, width) if orientation in range(5, 9) else (width, height)
     whole = picture.size
     drafted = picture.draft(None, size)
     try:
@@ -182,4 +192,19 @@ def _reduced(picture: Image.Image, width: int, height: int) -> Image.Image:
     box = drafted[1] if drafted else (0, 0, *whole)
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
-    return ImageOps.exif_transpose(picture)
+    return _turn(picture, orientation)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 for upright; also where the EXIF data are damaged: pixels count."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # damaged data can raise anything
+        return 1
+
+
+def _turn(picture: Image.Image, orientation: int) -> Image.Image:
+    """A picture stored in an EXIF orientation, upright."""
+    return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture

@@ -44,6 +44,15 @@ def test_rotation_is_undone_as_pillow_does_it(orientation):
     assert decode_bytes(content).shape[:2] == ((24, 32) if upright else (32, 24))
 
 
+@pytest.mark.parametrize("image_size", [None, (8, 8)])
+@pytest.mark.parametrize("header", [b"\0M\0*\0\0\0\x08", b"MM\0*\0\0\0\xff"])
+def test_damaged_exif_data_leave_a_picture_as_it_is_stored(header, image_size):
+    damaged = pictures.rotated(6).replace(b"MM\0*\0\0\0\x08", header)
+    plain = pictures.encoded(pictures.RGB, "JPEG", quality=95)
+    expected = decode_bytes(plain, image_size)
+    np.testing.assert_array_equal(decode_bytes(damaged, image_size), expected)
+
+
 @pytest.mark.parametrize("kind", ["png", "tiff"])
 def test_sixteen_bits_are_scaled_and_not_cut(kind):
     array = decode_bytes(pictures.GOOD[f"gray16.{kind}"])
