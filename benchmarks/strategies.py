@@ -36,6 +36,7 @@ from recipes.transfer.similarity import (
     Decision,
     decide,
     measure_divergence,
+    rule,
 )
 from recipes.transfer.strategies import STRATEGIES
 
@@ -149,9 +150,11 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
 
 def choice_by(measured: pd.Series, solved_from: float, dissimilar_from: float) -> str:
     """The rule of `auto` for few pictures, with thresholds of its own."""
-    if measured["linear_accuracy"] >= solved_from:
-        return "small_similar"
-    return "large_similar" if measured["divergence"] >= dissimilar_from else "small_dissimilar"
+    unlike, solved = (
+        measured["divergence"] >= dissimilar_from,
+        measured["linear_accuracy"] >= solved_from,
+    )
+    return rule(many=False, unlike=unlike, solved=solved)
 
 
 def leave_one_set_out(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,9 @@
-"""Does each part of fine-tuning earn its place?
+"""Does each part of fine-tuning earn its place, and would another?
 
-Trains everything from the pretrained weights (`large_similar`) on folders of pictures, as the
-library does it and with one part left out or changed at a time. Writes one row a training to a CSV
-file, goes on where it stopped, and prints the accuracy and the log loss of each variant.
+Trains everything from the pretrained weights (`large_similar`) on folders of pictures: as the
+library does it, with one part left out or changed at a time, and with one that the library does
+not have. Writes one row a training to a CSV file, goes on where it stopped, and prints the
+accuracy and the log loss of each variant.
 
     python benchmarks/training_parts.py photos/ drawings/ --per-class 8 30 --csv parts.csv
 """
@@ -10,17 +11,86 @@ file, goes on where it stopped, and prints the accuracy and the log loss of each
 import argparse
 import os
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
+import numpy as np
 import pandas as pd
 
+from recipes.heads import SmoothedSparseCrossentropy
+from recipes.images.pipeline import Batches
+from recipes.transfer import fine_tune
+from recipes.transfer.state import StateKeeper, to_numpy
 from recipes.transfer.strategies import STRATEGIES
 
 from strategies import link_cell, train  # isort: skip
 
+
+class Randomized:
+    """Keras' RandAugment in the place of the library's augmentation."""
+
+    def __init__(self):
+        self.layer = keras.layers.RandAugment((0, 255), num_ops=2, factor=0.3, seed=0)
+
+    def __call__(self, pictures, keys, settings):
+        return to_numpy(self.layer(pictures.astype("float32"), training=True)).astype("uint8")
+
+
+class Mixing(Batches):
+    """Batches whose augmented pictures and labels are mixed by a layer of Keras."""
+
+    layer: keras.layers.Layer
+
+    def __getitem__(self, index):
+        x, y, *weights = super().__getitem__(index)
+        if self.transform is None:
+            return x, y, *weights
+        labels = np.eye(self.targets.max() + 1, dtype="float32")[y]
+        mixed = self.layer({"images": x.astype("float32"), "labels": labels}, training=True)
+        return to_numpy(mixed["images"]), to_numpy(mixed["labels"]), *weights
+
+
+class SoftCrossentropy(SmoothedSparseCrossentropy):
+    """Takes the mixed labels too."""
+
+    def call(self, y_true, y_pred):
+        if y_true.shape[-1] != y_pred.shape[-1]:
+            return super().call(y_true, y_pred)
+        return keras.losses.categorical_crossentropy(
+            y_true, y_pred, label_smoothing=self.label_smoothing
+        )
+
+
+class Averaging(StateKeeper):
+    """Judges and keeps the mean of the weights after the last three epochs."""
+
+    def on_train_begin(self, logs=None):
+        self.last = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        variables = self.part.trainable_variables
+        own = [to_numpy(variable) for variable in variables]
+        self.last = [*self.last[-2:], own]
+        for variable, *values in zip(variables, *self.last, strict=True):
+            variable.assign(np.mean(values, axis=0))
+        super().on_epoch_end(epoch, logs)
+        for variable, value in zip(variables, own, strict=True):
+            variable.assign(value)
+
+
+def mixing(layer: keras.layers.Layer) -> dict:
+    return {
+        "Batches": type("Mixing", (Mixing,), {"layer": layer}),
+        "SmoothedSparseCrossentropy": SoftCrossentropy,
+    }
+
+
+# Other values of the last phase, or other things in the place of those that `fine_tune` uses.
 VARIANTS = {
     "as it is": {},
     "without warm-up": {"warmup": 0.0},
@@ -31,6 +101,12 @@ VARIANTS = {
     "a third of the rate": {"learning_rate": 3e-4},
     "few steps": {"min_steps": 1},
 }
+ADDED = {
+    "RandAugment": lambda: {"vary": Randomized()},
+    "mixup": lambda: mixing(keras.layers.MixUp(0.2, seed=0)),
+    "CutMix": lambda: mixing(keras.layers.CutMix(1.0, seed=0)),
+    "mean of three epochs": lambda: {"StateKeeper": Averaging},
+}
 
 
 def main() -> None:
@@ -38,7 +114,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--per-class", nargs="+", type=int, default=[8, 30])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--variants", nargs="+", default=[*VARIANTS])
+    parser.add_argument("--variants", nargs="+", default=[*VARIANTS, *ADDED])
     parser.add_argument("--image-size", type=int, default=96)
     parser.add_argument("--csv", type=Path, default=Path("training_parts.csv"))
     options = parser.parse_args()
@@ -59,9 +135,12 @@ def main() -> None:
                 if key in done:
                     continue
                 head, phase = STRATEGIES["large_similar"].phases
-                phases = (head, replace(phase, **VARIANTS[name]))
+                phases = (head, replace(phase, **VARIANTS.get(name, {})))
                 plan = replace(STRATEGIES["large_similar"], phases=phases)
-                row = train(cell, plan, options.image_size, seed)
+                with ExitStack() as patches:
+                    for attribute, other in ADDED.get(name, dict)().items():
+                        patches.enter_context(patch.object(fine_tune, attribute, other))
+                    row = train(cell, plan, options.image_size, seed)
                 rows.append(dict(zip(columns, key, strict=True)) | row)
                 pd.DataFrame(rows).to_csv(options.csv, index=False)
                 print(*key, f"{row['accuracy']:.3f} {row['log_loss']:.3f}", flush=True)

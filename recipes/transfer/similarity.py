@@ -128,6 +128,25 @@ def measure_divergence(
     return pd.DataFrame({"layer": [norm.name for norm in norms], "divergence": divergences})
 
 
+def rule(many: bool, unlike: bool, solved: bool) -> str:
+    """The strategy for what was found; `decide` says how, and in which words.
+
+    Args:
+        many: whether there are many pictures a class.
+        unlike: whether the pictures are unlike the pretraining data.
+        solved: whether a linear classifier on the frozen features gets nearly all right.
+
+    Example:
+        >>> rule(many=False, unlike=True, solved=False)
+        'large_similar'
+    """
+    if solved:
+        return "small_similar"
+    if many and unlike:
+        return "large_dissimilar"
+    return "large_similar" if many or unlike else "small_dissimilar"
+
+
 def decide(
     labels: Sequence[int],
     num_classes: int,
@@ -173,17 +192,10 @@ def decide(
     unlike = mean is not None and mean >= dissimilar_from
     linear = None if probe is None else float(probe["linear_accuracy"].iloc[-1])
     solved = linear is not None and linear >= SOLVED_FROM
-    if solved:
-        name = "small_similar"
-    elif many and unlike:
-        name = "large_dissimilar"
-    elif many or unlike:
-        name = "large_similar"
-    else:
-        name = "small_dissimilar"
+    name = rule(many, unlike, solved)
     near = mean is not None and abs(np.log(max(mean, 1e-9) / dissimilar_from)) < np.log(THIN)
     thin = near and not many and not solved
-    other = "small_dissimilar" if name == "large_similar" else "large_similar"
+    other = rule(many, not unlike, solved)
     third = max(len(divergence) // 3, 1)
     stages = (
         {}
@@ -213,27 +225,44 @@ def decide(
 
 
 def _reason(name: str, count: int, measured: dict, many: bool, unlike: bool, solved: bool) -> str:
-    """The decision in words, with each figure and its threshold."""
+    """The decision in words, with each figure, its threshold, and what would change it."""
+    per_class, divergence = measured["pictures_per_class"], measured["divergence"]
+    large_from, unlike_from = measured["large_from"], measured["dissimilar_from"]
     sentences = [
-        f"{count:,} training pictures, {measured['pictures_per_class']:,.0f} a class, count as "
-        f"{'many' if many else 'few'} (many from {measured['large_from']:,} a class)"
+        f"{count:,} training pictures, {per_class:,.0f} a class, count as "
+        f"{'many' if many else 'few'} (many from {large_from:,} a class)"
     ]
-    if measured["divergence"] is None:
+    more = f"{_times(per_class, large_from)} times as many pictures a class"
+    flips = [(more, rule(not many, unlike, solved))]
+    if divergence is None:
         sentences.append(
             "the backbone has no batch normalization to measure the divergence by, so they are "
             "taken to be like the pretraining data"
         )
     else:
         sentences.append(
-            f"the divergence from the pretraining data is {measured['divergence']:.3f} nats, so "
-            f"they are {'unlike' if unlike else 'like'} it (unlike from "
-            f"{measured['dissimilar_from']:g})"
+            f"the divergence from the pretraining data is {divergence:.3f} nats, so "
+            f"they are {'unlike' if unlike else 'like'} it (unlike from {unlike_from:g})"
         )
+        further = f"a divergence {_times(divergence, unlike_from)} times as large"
+        flips.append((further, rule(many, not unlike, solved)))
     if "linear_accuracy" in measured:
+        linear = measured["linear_accuracy"]
         sentences.append(
-            f"a linear classifier on the frozen features gets {measured['linear_accuracy']:.0%} "
+            f"a linear classifier on the frozen features gets {linear:.0%} "
             f"right, chance {measured['chance']:.0%}, which "
             f"{'is enough' if solved else 'leaves something to learn'} (enough from "
             f"{SOLVED_FROM:.0%})"
         )
-    return f"{'; '.join(sentences)}: {STRATEGIES[name].description}."
+        points = (
+            f"{abs(linear - SOLVED_FROM) * 100:.0f} points {'less' if solved else 'more'} right"
+        )
+        flips.append((points, rule(many, unlike, not solved)))
+    changes = [f"{other} by {words}" for words, other in flips if other != name]
+    end = f" It would be {', '.join(changes)}." if changes else ""
+    return f"{'; '.join(sentences)}: {STRATEGIES[name].description}.{end}"
+
+
+def _times(value: float, threshold: float) -> str:
+    """The factor by which a value would cross a threshold, to two digits."""
+    return f"{float(f'{threshold / max(value, 1e-9):.2g}'):,g}"

@@ -75,10 +75,25 @@ def test_the_rule(per_class, divergence, linear, expected):
     assert decision.strategy == expected
     for text in (f"{divergence:.3f} nats", f"{2 * per_class:,} training", f"{linear:.0%}", "50%"):
         assert text in decision.reason
-    assert decision.reason.endswith(f"{STRATEGIES[expected].description}.")
+    assert f": {STRATEGIES[expected].description}. It would be " in decision.reason
     assert decision.measurements["divergence"] == pytest.approx(divergence)
     assert decision.measurements["best_stage"] == "early"
     assert decision.runner_up is None
+
+
+def test_the_reason_says_what_would_change_the_choice():
+    few = decide([0, 1] * 10, 2, table_of(0.05), probe_of(0.9)).reason
+    assert few.endswith(
+        "It would be large_similar by 100 times as many pictures a class, large_similar by a "
+        "divergence 2.6 times as large, small_similar by 7 points more right."
+    )
+    solved = decide([0, 1] * 10, 2, table_of(0.05), probe_of(0.99)).reason
+    assert solved.endswith("It would be small_dissimilar by 2 points less right.")
+    many = decide([0, 1] * 2000, 2, table_of(0.26)).reason
+    assert many.endswith(
+        "It would be large_similar by 0.5 times as many pictures a class, large_similar by a "
+        "divergence 0.5 times as large."
+    )
 
 
 @pytest.mark.parametrize(("divergence", "thin"), [(0.09, 0), (0.11, 1), (0.15, 1), (0.2, 0)])

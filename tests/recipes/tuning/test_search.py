@@ -5,6 +5,7 @@ import keras_tuner
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from matplotlib.figure import Figure
 from sklearn.datasets import load_wine
 
@@ -20,6 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*currentThread.*|.*getName.*:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:All-NaN"),
     pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions"),
 ]
 X, Y = load_wine(return_X_y=True)
 X = ((X - X.mean(0)) / X.std(0)).astype("float32")
@@ -31,6 +33,14 @@ SMALL = {
     "width": [8, 16],
 }
 OPTIONS = {"max_trials": 4, "max_epochs": 3, "verbose": False}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def eager():
+    """Networks as small as these are trained sooner than compiled."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def go(tmp_path, space=SMALL, name="a", **options):
@@ -275,8 +285,6 @@ def test_settings_of_a_default_space_build(recipe):
 
 
 def pairs():
-    import tensorflow as tf
-
     one_hot = np.eye(3, dtype="float32")[Y]
     for x, y in ((X, Y), (X, one_hot)):
         single = tf.data.Dataset.from_tensor_slices((x, y))
