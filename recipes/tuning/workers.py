@@ -168,7 +168,7 @@ def main() -> None:
     while len(task) < size:
         task += source.read(size - len(task))
     threading.Thread(target=_end_with, args=(source,), daemon=True).start()
-    trials, timeout = pickle.loads(task)  # noqa: S301: from the process that started this one
+    trials, timeout = pickle.loads(task)
     take_part(trials, timeout)
 
 

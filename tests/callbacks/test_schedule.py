@@ -105,8 +105,9 @@ from tests.callbacks.test_schedule import OURS, PERIODS, steps_of, wrong
 for kind in OURS:
     for period in PERIODS:
         steps = steps_of(period)
-        schedule = OURS[kind](period).as_schedule(int(steps[-1]) + 1)
-        for function in (schedule, jax.jit(schedule)) if period % 10 == 1 else (schedule,):
+        # JAX compiles the gather anew for each length of table: there are few of them.
+        schedule = OURS[kind](period).as_schedule(int(steps[-1] // 2000 + 1) * 2000)
+        for function in (schedule, jax.jit(schedule)) if period % 50 == 1 else (schedule,):
             assert not wrong(function(steps), kind, period).any(), (kind, period)
 """
     run_with_backend("jax", code)

@@ -13,10 +13,14 @@ SLOW = {  # their like are among the others
     "pictures are decoded",
     "features lie in a file without its note",
     "the first step",
+    "the first epoch ends",
     "the state before was moved",
     "the first phase has ended",
+    "the second phase's features",
     "in the third phase",
+    "novelty is measured",
     "the weights are half-written",
+    "the run's note is missing",
     "the report is half-written",
 }
 SAME = ("weights", "history", "predictions", "audit")
