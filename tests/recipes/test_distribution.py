@@ -76,6 +76,7 @@ def one_device(place):
     return run_of(place, "one", "jax")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_devices_train_as_one_on_jax(place, one_device):
     run = run_of(place, "two devices", "jax", devices=2)

@@ -68,7 +68,7 @@ def test_awkward_layers(body, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        "EfficientNetB0",
+        pytest.param("EfficientNetB0", marks=pytest.mark.slow),
         pytest.param("EfficientNetV2B0", marks=pytest.mark.slow),
         pytest.param("ConvNeXtTiny", marks=pytest.mark.slow),
     ],
