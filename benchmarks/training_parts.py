@@ -25,6 +25,7 @@ import pandas as pd
 from recipes.heads import SmoothedSparseCrossentropy
 from recipes.images.pipeline import Batches
 from recipes.transfer import fine_tune
+from recipes.transfer.optimizer import StagewiseAdam
 from recipes.transfer.state import StateKeeper, to_numpy
 from recipes.transfer.strategies import STRATEGIES
 
@@ -45,14 +46,17 @@ class Mixing(Batches):
     """Batches whose augmented pictures and labels are mixed by a layer of Keras."""
 
     layer: keras.layers.Layer
+    every = 1
 
     def __getitem__(self, index):
         x, y, *weights = super().__getitem__(index)
         if self.transform is None:
             return x, y, *weights
-        labels = np.eye(self.targets.max() + 1, dtype="float32")[y]
-        mixed = self.layer({"images": x.astype("float32"), "labels": labels}, training=True)
-        return to_numpy(mixed["images"]), to_numpy(mixed["labels"]), *weights
+        x, labels = x.astype("float32"), np.eye(self.targets.max() + 1, dtype="float32")[y]
+        if index % self.every == 0:
+            mixed = self.layer({"images": x, "labels": labels}, training=True)
+            x, labels = to_numpy(mixed["images"]), to_numpy(mixed["labels"])
+        return x, labels, *weights
 
 
 class SoftCrossentropy(SmoothedSparseCrossentropy):
@@ -83,9 +87,21 @@ class Averaging(StateKeeper):
             variable.assign(value)
 
 
-def mixing(layer: keras.layers.Layer) -> dict:
+class Pulled(StagewiseAdam):
+    """L2-SP: a penalty on the distance from the weights that fine-tuning starts from."""
+
+    def build(self, var_list):
+        super().build(var_list)
+        self.start = [to_numpy(variable) for variable in var_list]
+
+    def update_step(self, gradient, variable, learning_rate):
+        gradient += 0.01 * (variable - self.start[self._get_variable_index(variable)])
+        super().update_step(gradient, variable, learning_rate)
+
+
+def mixing(layer: keras.layers.Layer, every: int = 1) -> dict:
     return {
-        "Batches": type("Mixing", (Mixing,), {"layer": layer}),
+        "Batches": type("Mixing", (Mixing,), {"layer": layer, "every": every}),
         "SmoothedSparseCrossentropy": SoftCrossentropy,
     }
 
@@ -105,6 +121,8 @@ ADDED = {
     "RandAugment": lambda: {"vary": Randomized()},
     "mixup": lambda: mixing(keras.layers.MixUp(0.2, seed=0)),
     "CutMix": lambda: mixing(keras.layers.CutMix(1.0, seed=0)),
+    "CutMix of every other batch": lambda: mixing(keras.layers.CutMix(1.0, seed=0), every=2),
+    "L2-SP": lambda: {"StagewiseAdam": Pulled},
     "mean of three epochs": lambda: {"StateKeeper": Averaging},
 }
 
