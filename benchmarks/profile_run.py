@@ -36,7 +36,6 @@ PARTS = {
     "augmentation": (fine_tune, "vary"),
     "validation": (state, "predictions"),
     "saving the state": (WorkFolder, "save_state"),
-    "interpolation": (fine_tune, "interpolate"),
     "calibration": (refine, "calibrate"),
     "novelty": (novelty, "keep"),
     "test and files": (results, "write_run"),

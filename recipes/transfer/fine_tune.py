@@ -19,7 +19,6 @@ from recipes.transfer import parallel
 from recipes.transfer.features import ArrayCache, Boundary, Part
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam
-from recipes.transfer.refine import interpolate
 from recipes.transfer.state import State, StateKeeper, fingerprints
 from recipes.transfer.strategies import FineTuneStrategy, Phase
 
@@ -55,8 +54,7 @@ def fine_tune(
         verbose: whether progress is shown.
 
     Returns:
-        The history, one row an epoch, and one audit a phase: how many variables moved, and the
-        share of the way from its start to its best epoch at which the weights were left.
+        The history, one row an epoch, and one audit a phase: how many variables moved.
 
     Raises:
         TrainingDivergedError: the loss is no longer finite; the last good state is kept.
@@ -128,8 +126,6 @@ def train_phase(
     state.restore("optimizer", optimizer.variables)
     if not state.start:
         state.start = fingerprints(variables)
-        if phase.interpolate:
-            state.put("start", variables, part.trainable_variables)
     if not state.finished(phase):
         decay = _decay(phase, phase.epochs * len(train))
         keeper = StateKeeper(state, phase, variables, part, validation, work)
@@ -143,14 +139,10 @@ def train_phase(
                 callbacks=[decay, keeper, _PhaseBar(display, phase, len(train))],
             )
     state.restore("best", variables)
-    share = 1.0
-    if phase.interpolate:
-        start = state.values("start", variables, part.trainable_variables)
-        share = interpolate(part, start, validation)
     moved = audit(phase, transfer.model, state.start, fingerprints(variables))
-    state.audits.append({**moved, "share": share})
+    state.audits.append(moved)
     state.put("model", variables, part.variables)
-    for kind in ("start", "best", "optimizer"):
+    for kind in ("best", "optimizer"):
         state.drop(kind)
     state.phase, state.epoch, state.best_epoch, state.best_loss = state.phase + 1, 0, 0, None
     state.start = []

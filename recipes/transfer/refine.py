@@ -1,45 +1,11 @@
-"""What follows a training: weights between its start and its end, honest probabilities."""
+"""What follows a training: probabilities that mean what they say."""
 
-from collections.abc import Sequence
-
-import keras
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from recipes.images.pipeline import Batches
 from recipes.transfer.features import Boundary
-from recipes.transfer.model import predictions
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 TEMPERATURES = (0.05, 20.0)
-
-
-def interpolate(part: keras.Model, start: Sequence[np.ndarray], validation: Batches) -> float:
-    """Move the trainable weights to the best place on the line from where they started.
-
-    Args:
-        part: a model; its trainable weights are the line's end.
-        start: their values at the line's beginning.
-        validation: what decides, by `calibrated_loss`.
-
-    Returns:
-        The share of the way, from 0 (the start) to 1 (the end).
-
-    Source:
-        Robust fine-tuning of zero-shot models, arXiv 2109.01903.
-    """
-    variables = part.trainable_variables
-    end = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-    def go(share: float) -> float:
-        for variable, a, b in zip(variables, start, end, strict=True):
-            variable.assign(b if share == 1 else a + np.float32(share) * (b - a))
-        return calibrated_loss(validation.targets, predictions(part, validation))
-
-    losses = [go(share) for share in SHARES]
-    best = SHARES[int(np.nanargmin(losses))]
-    go(best)
-    return best
 
 
 def calibrated_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:

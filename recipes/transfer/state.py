@@ -33,8 +33,8 @@ class State:
         start: digest of each model variable at the phase's start.
         history: one row an epoch, all phases.
         audits: what moved, one entry a finished phase.
-        arrays: variables after the last finished epoch ("model/…", "optimizer/…"), those of the
-            best epoch ("best/…"), and where it matters of the phase's start ("start/…").
+        arrays: variables after the last finished epoch ("model/…", "optimizer/…"), and those of the
+            best epoch ("best/…").
     """
 
     phase: int = 0
@@ -75,11 +75,6 @@ class State:
             array = self.arrays.get(f"{kind}/{index:04d}")
             if array is not None:
                 variable.assign(array)
-
-    def values(self, kind: str, variables: Sequence, only: Sequence) -> list[np.ndarray]:
-        """The values that were taken of the variables in `only`, in its order."""
-        place = {id(variable): index for index, variable in enumerate(variables)}
-        return [self.arrays[f"{kind}/{place[id(variable)]:04d}"] for variable in only]
 
     def drop(self, kind: str) -> None:
         """Forget the values of a kind."""

@@ -30,9 +30,6 @@ class Phase:
         min_steps: an epoch has at least so many steps: a small training part is passed through
             several times, since what a phase learns depends on its steps.
         label_smoothing: the share of each label that is spread over all classes.
-        interpolate: whether the phase ends with the weights, on the line from its start to its
-            best epoch, that have the smallest validation loss (arXiv 2109.01903). Fine-tuning that
-            does not help then costs nothing but time.
         update_batch_norm: whether batch normalization trains and moves its statistics. False
             keeps them as they came, in the frozen and in the trained part.
 
@@ -51,7 +48,6 @@ class Phase:
     patience: int = 5
     min_steps: int = 1
     label_smoothing: float = 0.0
-    interpolate: bool = False
     update_batch_norm: bool = False
 
     def __post_init__(self):
@@ -146,7 +142,6 @@ FINE_TUNING = {
     "stage_factor": 0.85,
     "min_steps": 16,
     "label_smoothing": 0.1,
-    "interpolate": True,
 }
 
 STRATEGIES = {

@@ -4,7 +4,6 @@ import pytest
 from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 
-from recipes.images.pipeline import Batches
 from recipes.transfer import explain, novelty, refine
 from recipes.transfer.features import ArrayCache, Boundary, Part
 from tests.recipes.transfer.tiny import SIDE, build_tiny
@@ -57,21 +56,6 @@ def test_calibrating_changes_no_prediction_and_divides_the_logits(first, tmp_pat
     expected = softmax(np.log(np.maximum(before, 1e-30)) / temperature, axis=1)
     np.testing.assert_allclose(after, expected, atol=1e-5)
     assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
-
-
-@pytest.mark.parametrize("best", refine.SHARES)
-def test_interpolation_finds_the_place_with_the_smallest_loss(best):
-    def weights(threshold):
-        """A classifier that says 1 above a threshold."""
-        return [np.array([[-5.0, 5.0]], "float32"), np.array([5.0, -5.0], "float32") * threshold]
-
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, "softmax")])
-    x = np.linspace(-1.5, 1.5, 64)[:, None].astype("float32")
-    validation = Batches(x, (x[:, 0] > 2 * best - 1).astype(int), batch_size=8)
-    model.set_weights(weights(1.0))
-    assert refine.interpolate(model, weights(-1.0), validation) == best
-    for found, expected in zip(model.get_weights(), weights(2 * best - 1), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_the_calibrated_loss_is_the_smallest_over_temperatures():
