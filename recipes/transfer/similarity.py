@@ -21,7 +21,8 @@ from recipes.transfer.strategies import STRATEGIES
 DISSIMILAR_FROM = 0.13
 LARGE_FROM = 1_000
 SOLVED_FROM = 0.97
-THIN = 1.3
+NEAR_FACTOR = 1.3
+NEAR_POINTS = 0.01
 SAMPLE = 256
 
 
@@ -137,14 +138,12 @@ def rule(many: bool, unlike: bool, solved: bool) -> str:
         solved: whether a linear classifier on the frozen features gets nearly all right.
 
     Example:
-        >>> rule(many=False, unlike=True, solved=False)
+        >>> rule(many=False, unlike=False, solved=False)
         'large_similar'
     """
     if solved:
         return "small_similar"
-    if many and unlike:
-        return "large_dissimilar"
-    return "large_similar" if many or unlike else "small_dissimilar"
+    return "large_dissimilar" if many and unlike else "large_similar"
 
 
 def decide(
@@ -162,11 +161,13 @@ def decide(
 
     1. Where a linear classifier on the frozen features gets 97 % right in cross-validation, nothing
        else need be trained: `small_similar`.
-    2. Otherwise pictures like the pretraining data need the later stages anew
-       (`small_dissimilar`), and those unlike it, or many pictures, the whole network from its
-       pretrained weights (`large_similar`).
+    2. Otherwise the whole network is trained from its pretrained weights (`large_similar`), with
+       few pictures too: it was the best or within a point of it, like or unlike.
     3. From the network's own initialization (`large_dissimilar`) only many pictures that are
-       unlike the pretraining data are trained.
+       unlike the pretraining data are trained. This is the textbook's word; the benchmark has no
+       set of so many.
+
+    Near a threshold the two strategies on its sides are to compete (`runner_up`).
 
     Args:
         labels: of the training part.
@@ -193,9 +194,17 @@ def decide(
     linear = None if probe is None else float(probe["linear_accuracy"].iloc[-1])
     solved = linear is not None and linear >= SOLVED_FROM
     name = rule(many, unlike, solved)
-    near = mean is not None and abs(np.log(max(mean, 1e-9) / dissimilar_from)) < np.log(THIN)
-    thin = near and not many and not solved
-    other = rule(many, not unlike, solved)
+    # What a threshold's other side would choose, the way there, and whether it is short.
+    more = f"{_times(per_class, large_from)} times as many pictures a class"
+    flips = [(rule(not many, unlike, solved), more, _near(per_class, large_from))]
+    if mean is not None:
+        further = f"a divergence {_times(mean, dissimilar_from)} times as large"
+        flips.append((rule(many, not unlike, solved), further, _near(mean, dissimilar_from)))
+    if linear is not None:
+        way = abs(linear - SOLVED_FROM)
+        right = f"{way * 100:.0f} points {'less' if solved else 'more'} right"
+        flips.append((rule(many, unlike, not solved), right, way < NEAR_POINTS))
+    flips = [flip for flip in flips if flip[0] != name]
     third = max(len(divergence) // 3, 1)
     stages = (
         {}
@@ -220,20 +229,21 @@ def decide(
         "dissimilar_from": dissimilar_from,
         "solved_from": SOLVED_FROM,
     }
+    changes = ", ".join(f"{other} by {words}" for other, words, _ in flips)
     reason = _reason(name, len(labels), measurements, many, unlike, solved)
-    return Decision(name, measurements, reason, other if thin else None)
+    reason += f" It would be {changes}." if changes else ""
+    runner_up = next((other for other, _, thin in flips if thin), None)
+    return Decision(name, measurements, reason, runner_up)
 
 
 def _reason(name: str, count: int, measured: dict, many: bool, unlike: bool, solved: bool) -> str:
-    """The decision in words, with each figure, its threshold, and what would change it."""
+    """The decision in words, with each figure and its threshold."""
     per_class, divergence = measured["pictures_per_class"], measured["divergence"]
     large_from, unlike_from = measured["large_from"], measured["dissimilar_from"]
     sentences = [
         f"{count:,} training pictures, {per_class:,.0f} a class, count as "
         f"{'many' if many else 'few'} (many from {large_from:,} a class)"
     ]
-    more = f"{_times(per_class, large_from)} times as many pictures a class"
-    flips = [(more, rule(not many, unlike, solved))]
     if divergence is None:
         sentences.append(
             "the backbone has no batch normalization to measure the divergence by, so they are "
@@ -244,8 +254,6 @@ def _reason(name: str, count: int, measured: dict, many: bool, unlike: bool, sol
             f"the divergence from the pretraining data is {divergence:.3f} nats, so "
             f"they are {'unlike' if unlike else 'like'} it (unlike from {unlike_from:g})"
         )
-        further = f"a divergence {_times(divergence, unlike_from)} times as large"
-        flips.append((further, rule(many, not unlike, solved)))
     if "linear_accuracy" in measured:
         linear = measured["linear_accuracy"]
         sentences.append(
@@ -254,13 +262,12 @@ def _reason(name: str, count: int, measured: dict, many: bool, unlike: bool, sol
             f"{'is enough' if solved else 'leaves something to learn'} (enough from "
             f"{SOLVED_FROM:.0%})"
         )
-        points = (
-            f"{abs(linear - SOLVED_FROM) * 100:.0f} points {'less' if solved else 'more'} right"
-        )
-        flips.append((points, rule(many, unlike, not solved)))
-    changes = [f"{other} by {words}" for words, other in flips if other != name]
-    end = f" It would be {', '.join(changes)}." if changes else ""
-    return f"{'; '.join(sentences)}: {STRATEGIES[name].description}.{end}"
+    return f"{'; '.join(sentences)}: {STRATEGIES[name].description}."
+
+
+def _near(value: float, threshold: float) -> bool:
+    """Whether a value lies close to a threshold, by their ratio."""
+    return threshold / NEAR_FACTOR < value < threshold * NEAR_FACTOR
 
 
 def _times(value: float, threshold: float) -> str:
