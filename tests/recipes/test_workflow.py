@@ -201,6 +201,24 @@ def test_the_four_race_and_the_winner_is_trained(photos, tmp_path, monkeypatch):
     assert not list(run.folder.glob("*race*"))
 
 
+def test_where_the_margin_is_thin_the_two_nearest_compete(tmp_path, monkeypatch):
+    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
+    noise = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), "uint8")
+    for number, pixels in enumerate(noise):  # of which no features can tell the class
+        path = tmp_path / "noise" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    options = {**OPTIONS, "epochs": 1, "large_from": 15, "dissimilar_from": 1e-3}
+    run = recipes.fit_folder(tmp_path / "noise", output=tmp_path / "run", **options)
+    decision = run.decision
+    assert decision.measurements["pictures_per_class"] < 15
+    assert decision.runner_up == "large_dissimilar"
+    assert "The margin is thin, so the two nearest raced" in decision.reason
+    raced = ("large_similar", "large_dissimilar")
+    losses = {name: decision.measurements[f"heat 1 {name}"] for name in raced}
+    assert decision.strategy == min(losses, key=losses.get)
+
+
 def test_a_strategy_starts_from_its_own_weights_unless_others_are_named():
     pretrained = backbones.get("efficientnet_lite0").model.get_layer("top_conv").kernel.numpy()
     config = {"backbone": "efficientnet_lite0", "image_size": 32, "dropout": 0.0, "seed": 0}
