@@ -3,7 +3,8 @@
 Every strategy, `auto` and `race`, on folders of pictures, several sizes and seeds, all with the
 same backbone, picture size and test part. Writes one row a training to a CSV file, goes on where
 it stopped, and prints for each cell the accuracy of each strategy, what `auto` chose, how far that
-is from the best of the four, and what it cost against running all four.
+is from the best of the four, and what it cost against running all four. Where not all of the four
+have been run, it is compared with those that have, and has no cost.
 
 Where `auto` decides by its measurements alone, only these are made and timed: the training that
 follows is the chosen strategy's, bit for bit, whose row is taken.
@@ -140,7 +141,7 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
                 row |= {
                     name: own["chosen"],
                     f"{name} behind": four["accuracy"].max() - own["accuracy"],
-                    f"{name} cost": own["seconds"] / four["seconds"].sum(),
+                    f"{name} cost": own["seconds"] / four["seconds"].sum(min_count=len(four)),
                 }
         cells.append(row)
     return pd.DataFrame(cells)
@@ -161,7 +162,8 @@ def leave_one_set_out(rows: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["set", "per_class", "seed"]
     accuracies = rows.pivot_table(index=keys, columns="strategy", values="accuracy")
-    accuracies = accuracies.reindex(columns=list(STRATEGIES)).dropna()
+    accuracies = accuracies.reindex(columns=list(STRATEGIES))
+    accuracies = accuracies.dropna(subset=["small_similar", "small_dissimilar", "large_similar"])
     auto = rows[rows["strategy"] == "auto"].set_index(keys)
     names = {f"measured {name}": name for name in ("linear_accuracy", "divergence")}
     measured = auto[list(names)].rename(columns=names)
@@ -232,9 +234,9 @@ def main() -> None:
     print(table.round(3).to_string(index=False))
     for name in ("auto", "race"):
         if f"{name} behind" in table:
-            near = (table[f"{name} behind"] <= 0.01).mean()
-            cost = table[f"{name} cost"].median()
-            print(f"{name}: within one point of the best in {near:.0%} of {len(table)} cells, "
+            own = table.dropna(subset=f"{name} behind")
+            near, cost = (own[f"{name} behind"] <= 0.01).sum(), own[f"{name} cost"].median()
+            print(f"{name}: within one point of the best in {near} of {len(own)} cells, "
                   f"at {cost:.2f} of the cost of all four (median)")  # fmt: skip
     if "auto behind" in table and table["set"].nunique() > 1:
         print("the rule with thresholds chosen on the other sets:")
