@@ -202,7 +202,7 @@ def decide(
         flips.append((rule(many, not unlike, solved), further, _near(mean, dissimilar_from)))
     if linear is not None:
         way = abs(linear - SOLVED_FROM)
-        right = f"{way * 100:.0f} points {'less' if solved else 'more'} right"
+        right = f"{way * 100:.2g} points {'less' if solved else 'more'} right"
         flips.append((rule(many, unlike, not solved), right, way < NEAR_POINTS))
     flips = [flip for flip in flips if flip[0] != name]
     third = max(len(divergence) // 3, 1)
@@ -257,8 +257,8 @@ def _reason(name: str, count: int, measured: dict, many: bool, unlike: bool, sol
     if "linear_accuracy" in measured:
         linear = measured["linear_accuracy"]
         sentences.append(
-            f"a linear classifier on the frozen features gets {linear:.0%} "
-            f"right, chance {measured['chance']:.0%}, which "
+            f"a linear classifier on the frozen features gets {linear:.1%} "
+            f"right, chance {measured['chance']:.1%}, which "
             f"{'is enough' if solved else 'leaves something to learn'} (enough from "
             f"{SOLVED_FROM:.0%})"
         )

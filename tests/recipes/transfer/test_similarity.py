@@ -73,7 +73,7 @@ def probe_of(linear):
 def test_the_rule(per_class, divergence, linear, expected):
     decision = decide([0, 1] * per_class, 2, table_of(divergence), probe_of(linear))
     assert decision.strategy == expected
-    for text in (f"{divergence:.3f} nats", f"{2 * per_class:,} training", f"{linear:.0%}", "50%"):
+    for text in (f"{divergence:.3f} nats", f"{2 * per_class:,} training", f"{linear:.1%}", "50.0%"):
         assert text in decision.reason
     assert f": {STRATEGIES[expected].description}. It would be " in decision.reason
     assert decision.measurements["divergence"] == pytest.approx(divergence)
