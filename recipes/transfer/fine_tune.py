@@ -144,8 +144,8 @@ def train_phase(
     state.put("model", variables, part.variables)
     for kind in ("best", "optimizer"):
         state.drop(kind)
-    state.phase, state.epoch, state.best_epoch, state.best_loss = state.phase + 1, 0, 0, None
-    state.start = []
+    state.phase, state.epoch, state.best_epoch, state.start = state.phase + 1, 0, 0, []
+    state.best_loss = state.epoch_loss = None
     state.save(work)
 
 

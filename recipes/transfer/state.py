@@ -28,18 +28,21 @@ class State:
     Attributes:
         phase: index of the phase at work.
         epoch: its finished epochs.
-        best_loss: the smallest validation loss of the phase, at the best temperature.
+        best_loss: the smallest validation loss of the phase, its start included, at the best
+            temperature.
+        epoch_loss: the smallest of the epochs alone.
         best_epoch: the epoch that had it, counted from 1; 0 before the first.
         start: digest of each model variable at the phase's start.
         history: one row an epoch, all phases.
         audits: what moved, one entry a finished phase.
-        arrays: variables after the last finished epoch ("model/…", "optimizer/…"), and those of the
-            best epoch ("best/…").
+        arrays: variables after the last finished epoch ("model/…", "optimizer/…"), and those that
+            had the smallest loss ("best/…").
     """
 
     phase: int = 0
     epoch: int = 0
     best_loss: float | None = None
+    epoch_loss: float | None = None
     best_epoch: int = 0
     start: list[str] = field(default_factory=list)
     history: list[dict] = field(default_factory=list)
@@ -98,8 +101,10 @@ def fingerprints(variables: Sequence) -> list[str]:
 class StateKeeper(keras.callbacks.Callback):
     """After each epoch: the validation, the best weights, the file to go on from, the early end.
 
-    The best epoch is that of the smallest `val_calibrated_loss`: fine-tuned networks are too sure
-    long before they stop getting better, and their probabilities are calibrated in the end.
+    The best weights are those of the smallest `val_calibrated_loss`: fine-tuned networks are too
+    sure long before they stop getting better, and their probabilities are calibrated in the end.
+    Those that the phase began with are among them, so that a phase that does not help costs
+    nothing but time.
 
     Args:
         state: is moved on.
@@ -127,16 +132,19 @@ class StateKeeper(keras.callbacks.Callback):
         self.validation = validation
         self.work = work
 
+    def on_train_begin(self, logs=None):
+        """Validate what the phase begins with."""
+        if self.state.best_loss is None:
+            self.state.best_loss = calibrated_loss(*self._validated())
+            self.state.put("best", self.variables, self.part.variables)
+
     def on_epoch_begin(self, epoch, logs=None):
         """Start the epoch's clock."""
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
         """Validate and note the epoch, or stop where its loss is not a number."""
-        labels = self.validation.targets
-        if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()
-        chances = predictions(self.model, self.validation)
+        labels, chances = self._validated()
         likelihood = np.maximum(chances[np.arange(len(labels)), labels], np.float32(1e-30))
         logs["val_loss"] = float(-np.log(likelihood).mean())
         logs["val_accuracy"] = float((chances.argmax(axis=1) == labels).mean())
@@ -154,10 +162,19 @@ class StateKeeper(keras.callbacks.Callback):
         state.history.append(
             {"phase": self.phase.name, "epoch": epoch + 1, **row, "seconds": seconds}
         )
-        if state.best_loss is None or row["val_calibrated_loss"] < state.best_loss:
-            state.best_loss, state.best_epoch = row["val_calibrated_loss"], epoch + 1
+        loss = row["val_calibrated_loss"]
+        if state.epoch_loss is None or loss < state.epoch_loss:
+            state.epoch_loss, state.best_epoch = loss, epoch + 1
+        if loss < state.best_loss:
+            state.best_loss = loss
             state.put("best", self.variables, self.part.variables)
         state.put("model", self.variables, self.part.variables)
         state.put("optimizer", self.model.optimizer.variables)
         state.save(self.work)
         self.model.stop_training = state.finished(self.phase)
+
+    def _validated(self) -> tuple[np.ndarray, np.ndarray]:
+        """The validation part's labels, and what the model makes of its pictures."""
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        return self.validation.targets, predictions(self.model, self.validation)

@@ -128,6 +128,21 @@ def test_training_on_cached_features_is_training_through_the_model(tmp_path):
     np.testing.assert_allclose(predictions[0], predictions[1], atol=1e-4)
 
 
+def test_a_phase_that_does_harm_ends_where_it_began(tmp_path):
+    transfer = build_tiny()
+    train(strategies.get("small_similar").with_epochs(3), transfer, tmp_path)
+    before = values_of(transfer.model)
+    phase = Phase("everything", 0.0, epochs=2, learning_rate=1e-2, update_batch_norm=True)
+    harm = FineTuneStrategy("harm", "pretrained", (phase,), "learns wrong labels")
+    wrong = Part(DATA["train"].pixels, (DATA["train"].labels + 1) % 3, "wrong")
+    data = {**DATA, "train": wrong}
+    history, audits = fine_tune(transfer, harm, data, ArrayCache(tmp_path), verbose=False)
+    assert len(history) == 2
+    assert audits[0]["moved"] == 0
+    after = values_of(transfer.model)
+    assert all((before[path] == after[path]).all() for path in before)
+
+
 class _Interrupted(BaseException):
     pass
 
