@@ -84,6 +84,7 @@ def test_two_devices_train_as_one_on_jax(place, one_device):
     same(run, one_device)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_devices_train_as_one_on_tensorflow(place):
     run = run_of(place, "two mirrored", "tensorflow", devices=2)

@@ -11,6 +11,7 @@ from tests.recipes.kills import POINTS
 
 SLOW = {  # their like are among the others
     "pictures are decoded",
+    "the first features are computed",
     "features lie in a file without its note",
     "the first step",
     "the first epoch ends",
@@ -22,6 +23,7 @@ SLOW = {  # their like are among the others
     "the weights are half-written",
     "the run's note is missing",
     "the report is half-written",
+    "the folder has its name",
 }
 SAME = ("weights", "history", "predictions", "audit")
 
