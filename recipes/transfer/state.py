@@ -28,8 +28,8 @@ class State:
     Attributes:
         phase: index of the phase at work.
         epoch: its finished epochs.
-        best_loss: the smallest validation loss of the phase, its start included, at the best
-            temperature.
+        best_loss: the smallest validation loss of the phase at the best temperature, after the
+            first phase its start included.
         epoch_loss: the smallest of the epochs alone.
         best_epoch: the epoch that had it, counted from 1; 0 before the first.
         start: digest of each model variable at the phase's start.
@@ -103,8 +103,8 @@ class StateKeeper(keras.callbacks.Callback):
 
     The best weights are those of the smallest `val_calibrated_loss`: fine-tuned networks are too
     sure long before they stop getting better, and their probabilities are calibrated in the end.
-    Those that the phase began with are among them, so that a phase that does not help costs
-    nothing but time.
+    Those that a phase after the first began with are among them, so that a phase that does not help
+    costs nothing but time.
 
     Args:
         state: is moved on.
@@ -133,8 +133,8 @@ class StateKeeper(keras.callbacks.Callback):
         self.work = work
 
     def on_train_begin(self, logs=None):
-        """Validate what the phase begins with."""
-        if self.state.best_loss is None:
+        """Validate what a phase after the first begins with: it has been trained."""
+        if self.state.phase and self.state.best_loss is None:
             self.state.best_loss = calibrated_loss(*self._validated())
             self.state.put("best", self.variables, self.part.variables)
 
@@ -165,7 +165,7 @@ class StateKeeper(keras.callbacks.Callback):
         loss = row["val_calibrated_loss"]
         if state.epoch_loss is None or loss < state.epoch_loss:
             state.epoch_loss, state.best_epoch = loss, epoch + 1
-        if loss < state.best_loss:
+        if state.best_loss is None or loss < state.best_loss:
             state.best_loss = loss
             state.put("best", self.variables, self.part.variables)
         state.put("model", self.variables, self.part.variables)
