@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from callbacks.lookup import find
+from .lookup import find
 
 _PLACES = {
     "base": ("LearningRateDecay", "TableSchedule"),
@@ -23,7 +23,7 @@ _PLACES = {
     "polynomial": ("LinearLR", "PolynomialDecay", "PolynomialLR"),
     "stepwise": ("ConstantLR", "MultiStepLR", "PiecewiseConstantDecay", "StepLR"),
 }
-_MODULE_OF = {name: f"callbacks.{module}" for module, names in _PLACES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 
 SCHEMES = {
     "chained_scheduler": "ChainedScheduler",
@@ -94,7 +94,7 @@ def get(name, **parameters):
 def __getattr__(name):
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'callbacks' has no attribute {name!r}")
-    return getattr(import_module(_MODULE_OF[name]), name)
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
 
 
 def __dir__():

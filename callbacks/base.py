@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from callbacks.lookup import unknown
-from callbacks.rules import CHOICES, RULES
+from .lookup import unknown
+from .rules import CHOICES, RULES
 
 PACKAGE = "learning_rate_decay"
 
@@ -173,7 +173,7 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
 
     def __mul__(self, other: "LearningRateDecay"):
         """The product of two schemes' factors: `ChainedScheduler([a, b])`."""
-        from callbacks.compose import ChainedScheduler
+        from .compose import ChainedScheduler
 
         if not isinstance(other, LearningRateDecay):
             return NotImplemented

@@ -4,8 +4,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import field
 
-from callbacks.base import LearningRateDecay, scheme
-from callbacks.forms import polynomial
+from .base import LearningRateDecay, scheme
+from .forms import polynomial
 
 
 @scheme

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from callbacks.base import LearningRateDecay, TensorFlowDecay, scheme
-from callbacks.forms import cosine, half_cosine, restarts
+from .base import LearningRateDecay, TensorFlowDecay, scheme
+from .forms import cosine, half_cosine, restarts
 
 
 @scheme

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import field
 
-from callbacks.base import LearningRateDecay, scheme
-from callbacks.forms import cosine, polynomial
-from callbacks.lookup import find
+from .base import LearningRateDecay, scheme
+from .forms import cosine, polynomial
+from .lookup import find
 
 MODES: dict[str, tuple[str, Callable]] = {
     "triangular": ("cycle", lambda scheme, x: 1.0),

@@ -2,7 +2,7 @@
 
 import math
 
-from callbacks.base import LearningRateDecay, TensorFlowDecay, scheme
+from .base import LearningRateDecay, TensorFlowDecay, scheme
 
 
 def _periods(step: int, decay_steps: int, staircase: bool) -> float:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from callbacks.rules import RULES
+from .rules import RULES
 
 WARM_UP = 10  # steps after which the running mean holds enough losses to have a slope
 

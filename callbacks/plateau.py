@@ -6,9 +6,9 @@ from dataclasses import field
 
 import pandas as pd
 
-from callbacks.base import LearningRateDecay, scheme
-from callbacks.compose import Composite
-from callbacks.lookup import find
+from .base import LearningRateDecay, scheme
+from .compose import Composite
+from .lookup import find
 
 BETTER = {
     ("min", "rel"): lambda metric, best, threshold: metric < best * (1 - threshold),

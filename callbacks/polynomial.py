@@ -1,7 +1,7 @@
 """Schemes along a power of the time that is left."""
 
-from callbacks.base import LearningRateDecay, TensorFlowDecay, scheme
-from callbacks.forms import polynomial
+from .base import LearningRateDecay, TensorFlowDecay, scheme
+from .forms import polynomial
 
 
 @scheme

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import field
 
-from callbacks.base import LearningRateDecay, scheme
+from .base import LearningRateDecay, scheme
 
 
 @scheme

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from keras import layers
 
-from callbacks.lookup import find
 from recipes.ingredients import activations, initializers, normalization, regularizers
+from recipes.lookup import find
 
 ORDERS = {
     "before": ("kernel", "norm", "act", "drop"),

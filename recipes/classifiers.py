@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from callbacks.lookup import find
 from recipes import blocks
 from recipes.blocks import BlockConfig
 from recipes.heads import classification_head
 from recipes.ingredients import scaling as scalings
+from recipes.lookup import find
 
 POOLINGS = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 # Blocks of each stage, and whether they are bottlenecks (arXiv 1512.03385, table 1).

@@ -19,9 +19,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from callbacks.lookup import find
 from recipes.files import write_text
 from recipes.images.pipeline import stream
+from recipes.lookup import find
 from recipes.rewriting import rewrite
 from recipes.run import Run
 from recipes.transfer.results import model_of

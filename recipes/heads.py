@@ -3,8 +3,8 @@
 import keras
 from keras import layers, ops
 
-from callbacks.lookup import find
 from recipes.ingredients import regularizers
+from recipes.lookup import find
 
 TASKS = ("multiclass", "binary", "multilabel")
 

@@ -12,13 +12,13 @@ import keras
 import numpy as np
 import pandas as pd
 
-from callbacks.lookup import find
 from recipes import backbones, report
 from recipes.images import augment
 from recipes.images.folder import list_files, scan
 from recipes.images.pipeline import stream
 from recipes.images.split import class_weights as balanced_weights
 from recipes.images.split import imbalance_ratio, split
+from recipes.lookup import find
 from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.transfer import choice, novelty, parallel, refine, results, similarity, strategies
 from recipes.transfer.data import content_key, load_parts

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import keras
 
-from callbacks.lookup import find
 from recipes.backbones import applications, efficientnet_lite
 from recipes.backbones.base import Backbone, Stage
+from recipes.lookup import find
 
 __all__ = ["Backbone", "Stage", "get", "imagenet_classifier", "names"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from callbacks.lookup import find
+from recipes.lookup import find
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import keras
 import pandas as pd
 from keras import initializers, layers
 
-from callbacks.lookup import find
 from recipes.ingredients import activations
+from recipes.lookup import find
 
 NAMES: dict[str, Callable] = {
     "zeros": initializers.Zeros,

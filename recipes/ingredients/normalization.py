@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from keras import layers, ops
 
-from callbacks.lookup import find
+from recipes.lookup import find
 
 PACKAGE = "recipes"
 MOST_GROUPS = 32

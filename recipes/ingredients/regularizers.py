@@ -5,8 +5,8 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from callbacks.lookup import find
 from recipes.ingredients import activations
+from recipes.lookup import find
 
 
 @keras.saving.register_keras_serializable("recipes")

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from callbacks.lookup import find
+from recipes.lookup import find
 
 PACKAGE = "recipes"
 STATISTICS = ("low", "high", "mean", "deviation")

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from callbacks.lookup import find
 from recipes.heads import compile_classifier
+from recipes.lookup import find
 from recipes.study.comparison import compare
 from recipes.study.statistics import compiled_copy
 

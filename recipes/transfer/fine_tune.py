@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
-import callbacks
+from recipes import callbacks
 from recipes.heads import SmoothedSparseCrossentropy
 from recipes.images.augment import Augmentation
 from recipes.images.augment import batch as vary

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from callbacks.lookup import find
+from recipes.lookup import find
 
 DATA_PARALLEL = "data_parallel"
 _PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"

@@ -7,7 +7,7 @@ Standard library only, so that the command line can list the names without impor
 
 from dataclasses import asdict, dataclass, replace
 
-from callbacks.lookup import find
+from recipes.lookup import find
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from callbacks.lookup import find
 from recipes.files import read_json, write_json
+from recipes.lookup import find
 
 
 def as_arrays(data, target: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

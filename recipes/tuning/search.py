@@ -8,9 +8,9 @@ from pathlib import Path
 import keras_tuner
 import pandas as pd
 
-from callbacks.lookup import find
 from recipes import classifiers
 from recipes.files import read_json, replace, write_json
+from recipes.lookup import find
 from recipes.tuning import report
 from recipes.tuning.oracles import completed
 from recipes.tuning.problem import Problem, of_data

@@ -7,10 +7,10 @@ from functools import partial
 import keras
 import keras_tuner
 
-import callbacks
-from callbacks.lookup import find, unknown
+from recipes import callbacks
 from recipes.heads import compile_classifier
 from recipes.ingredients import activations
+from recipes.lookup import find, unknown
 
 # A list is a choice; (low, high) and (low, high, "log") are ranges, whole where both ends are;
 # anything else is fixed.

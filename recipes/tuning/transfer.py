@@ -9,11 +9,11 @@ from pathlib import Path
 import keras_tuner
 import pandas as pd
 
-from callbacks.lookup import find, unknown
 from recipes import backbones
 from recipes.images import augment
 from recipes.images.folder import scan
 from recipes.images.split import split
+from recipes.lookup import find, unknown
 from recipes.transfer import model as transfer_model
 from recipes.transfer import strategies
 from recipes.transfer.data import content_key, load_parts
