@@ -166,13 +166,22 @@ def decode_bytes(
     picture = open_picture(content, max_pixels)
     if image_size is None:
         return np.asarray(to_rgb(picture))
-    height, width = image_size
     if picture.format == "JPEG":
-        return np.asarray(_reduced(picture, width, height))
-    picture = to_rgb(picture)
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return np.asarray(picture)
+        return np.asarray(_reduced(picture, *image_size[::-1]))
+    return np.asarray(resized(to_rgb(picture), image_size))
+
+
+def resized(picture: Image.Image, image_size: tuple[int, int]) -> Image.Image:
+    """A picture squashed to (height, width), with antialiasing.
+
+    Example:
+        >>> resized(Image.new("RGB", (4, 2)), (3, 5)).size
+        (5, 3)
+    """
+    size = image_size[::-1]
+    if picture.size == size:
+        return picture
+    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _reduced(picture: Image.Image, width: int, height: int) -> Image.Image:

@@ -14,14 +14,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from recipes.images.decode import UnreadableError, decode_bytes, read_bytes
+from recipes.images.decode import UnreadableError
+from recipes.images.sources import Files, Source
 from recipes.progress import bar
 
 AHEAD = 4
 
 
 def stream(
-    folder: str | Path,
+    source: Source | str | Path,
     paths: Sequence[str | Path],
     image_size: tuple[int, int],
     batch_size: int = 32,
@@ -36,8 +37,8 @@ def stream(
     A picture that cannot be read is named and left out; it ends nothing.
 
     Args:
-        folder: to which the paths are relative.
-        paths: of the files.
+        source: of the pictures, or the folder to which the paths are relative.
+        paths: of the pictures.
         image_size: (height, width) in pixels.
         batch_size: files a batch.
         hashes: SHA-256 of each file's content when it was listed; one that has changed since is
@@ -55,14 +56,14 @@ def stream(
         >>> pictures.shape, errors
         ((0, 8, 8, 3), {0: 'no such file'})
     """
-    folder = Path(folder)
+    source = source if isinstance(source, Source) else Files(source)
 
     def read(row):
         try:
-            content = read_bytes(folder / paths[row])
+            content = source.content(paths[row])
             if hashes is not None and hashlib.sha256(content).hexdigest() != hashes[row]:
                 return "changed since it was listed"
-            return decode_bytes(content, image_size)
+            return source.decode(content, image_size)
         except UnreadableError as error:
             return str(error)
 

@@ -8,13 +8,19 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.utils.class_weight import compute_class_weight
 
-from recipes.images.folder import OK, SKIPPED
+from recipes.images.inspection import OK, SKIPPED, UNLABELLED
+from recipes.tasks.base import SEPARATOR
 
 PARTS = ("train", "validation", "test")
 
 
 def split(
-    frame: pd.DataFrame, *, validation: float = 0.15, test: float = 0.15, seed: int = 0
+    frame: pd.DataFrame,
+    *,
+    validation: float = 0.15,
+    test: float = 0.15,
+    seed: int = 0,
+    several_labels: bool = False,
 ) -> pd.DataFrame:
     """Give each good picture its part.
 
@@ -26,12 +32,17 @@ def split(
     Args:
         frame: what `recipes.scan` gave.
         validation: share of the pictures of each class.
-        test: as `validation`.
+        test: as `validation`; with 0 there is no test part.
         seed: of the draw.
+        several_labels: whether pictures have any number of labels, separated by semicolons, each
+            of which is to have its share in each part.
 
     Returns:
         The table with the column `part` filled: "train", "validation", "test", or "" where the
-        status is "skipped".
+        status is not "ok".
+
+    Source:
+        For several labels: iterative stratification, K. Sechidis et al., ECML PKDD 2011.
 
     Raises:
         ValueError: there is no readable picture, one class only, or classes have too few pictures
@@ -44,12 +55,13 @@ def split(
         {'test': 2, 'train': 4, 'validation': 2}
     """
     frame = frame.copy()
-    frame.loc[frame["status"] != OK, "part"] = ""
+    frame.loc[~frame["status"].isin([OK, UNLABELLED]), "part"] = ""
     _skip_contradictions(frame)
     good = frame[frame["status"] == OK]
     if good.empty:
         raise ValueError("folder: it holds no readable picture in a class folder.")
-    if good["class"].nunique() < 2:
+    labels = _label_table(good["class"], several_labels)
+    if labels.shape[1] < (1 if several_labels else 2):
         raise ValueError(
             f"folder: it holds one class only, {good['class'].iloc[0]!r}; at least two are needed, "
             "each in a folder of its own."
@@ -58,12 +70,15 @@ def split(
     shares = {
         part: share
         for part, share in (("validation", validation), ("test", test))
-        if part not in ready
+        if part not in ready and share > 0
     }
     if shares:
         loose = good[good["part"].isin(["", "train"])]
-        frame.loc[loose.index, "part"] = _draw(loose, shares, seed)
-    _check_classes(frame[frame["status"] == OK], set(PARTS) if not ready else {"train", *shares})
+        draw = _draw_several if several_labels else _draw
+        frame.loc[loose.index, "part"] = draw(loose, labels.loc[loose.index], shares, seed)
+    parts = frame.loc[good.index, "part"].where(frame.loc[good.index, "part"] != "", "train")
+    frame.loc[good.index, "part"] = parts
+    _check_classes(labels, parts, {"train"} if several_labels else {"train", *shares})
     return frame
 
 
@@ -105,26 +120,69 @@ def _skip_contradictions(frame: pd.DataFrame) -> None:
         frame.loc[lost, ["status", "reason", "part"]] = [SKIPPED, reason, ""]
 
 
-def _draw(good: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray:
+def _label_table(texts: pd.Series, several: bool) -> pd.DataFrame:
+    """Which labels each picture has, one column a label."""
+    if several:
+        return texts.str.get_dummies(SEPARATOR)
+    return pd.get_dummies(texts, dtype="int64")
+
+
+def _draw(
+    good: pd.DataFrame, labels: pd.DataFrame, shares: dict[str, float], seed: int
+) -> np.ndarray:
     """The part of each picture: units in random order, each to the part that needs it most."""
-    parts = ["train", *shares]
-    codes, classes = pd.factorize(good["class"], sort=True)
-    totals = np.bincount(codes, minlength=len(classes))
-    wanted = np.array([np.maximum(np.rint(totals * share), 1) for share in shares.values()])
-    wanted = np.vstack([np.maximum(totals - wanted.sum(axis=0), 1), wanted]).astype("float64")
+    parts, wanted = _wanted(labels, shares)
     missing = wanted.copy()
-    units = _units(good)
-    members = pd.Series(np.arange(len(good))).groupby(units).indices
-    order = np.random.default_rng(seed).permutation(len(members))
+    members, order = _members(good, seed)
+    table = labels.to_numpy()
     chosen = np.empty(len(good), dtype=object)
     for unit in sorted(order, key=lambda unit: -len(members[unit])):
         rows = members[unit]
-        counts = np.bincount(codes[rows], minlength=len(classes))
+        counts = table[rows].sum(axis=0)
         need = (counts * missing / wanted).sum(axis=1)
         best = int(need.argmax())
         missing[best] -= counts
         chosen[rows] = parts[best]
     return chosen
+
+
+def _draw_several(
+    good: pd.DataFrame, labels: pd.DataFrame, shares: dict[str, float], seed: int
+) -> np.ndarray:
+    """The same for several labels: the rarest label that is left goes first, unit by unit."""
+    parts, missing = _wanted(labels, shares)
+    members, order = _members(good, seed)
+    counts = np.array([labels.to_numpy()[members[unit]].sum(axis=0) for unit in order])
+    sizes = np.array([len(members[unit]) for unit in order])
+    room = np.array([1 - sum(shares.values()), *shares.values()]) * len(good)
+    left = np.ones(len(order), dtype=bool)
+    chosen = np.empty(len(good), dtype=object)
+    while left.any():
+        holders = ((counts > 0) & left[:, None]).sum(axis=0)
+        label = np.where(holders > 0, holders, len(order) + 1).argmin() if holders.any() else None
+        among = left if label is None else left & (counts[:, label] > 0)
+        for place in sorted(np.flatnonzero(among), key=lambda place: -sizes[place]):
+            need = room if label is None else missing[:, label] + room / (1 + room.max() * 1e3)
+            best = int(need.argmax())
+            missing[best] -= counts[place]
+            room[best] -= sizes[place]
+            chosen[members[order[place]]] = parts[best]
+            left[place] = False
+    return chosen
+
+
+def _wanted(labels: pd.DataFrame, shares: dict[str, float]) -> tuple[list[str], np.ndarray]:
+    """The parts, and how many pictures of each label each of them should have."""
+    totals = labels.sum(axis=0).to_numpy()
+    wanted = np.array([np.maximum(np.rint(totals * share), 1) for share in shares.values()])
+    rest = np.maximum(totals - wanted.sum(axis=0), 1)
+    return ["train", *shares], np.vstack([rest, wanted]).astype("float64")
+
+
+def _members(good: pd.DataFrame, seed: int) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """The rows of each unit, and the units in random order."""
+    members = pd.Series(np.arange(len(good))).groupby(_units(good)).indices
+    return members, np.random.default_rng(seed).permutation(len(members))
 
 
 def _units(good: pd.DataFrame) -> np.ndarray:
@@ -143,14 +201,14 @@ def _units(good: pd.DataFrame) -> np.ndarray:
     return np.unique(labels, return_inverse=True)[1]
 
 
-def _check_classes(good: pd.DataFrame, needed: set[str]) -> None:
+def _check_classes(labels: pd.DataFrame, parts: pd.Series, needed: set[str]) -> None:
     """Refuse a split in which a class is missing from a part that training needs."""
-    counts = good.groupby(["class", "part"]).size().unstack(fill_value=0)
-    counts = counts.reindex(columns=list(PARTS), fill_value=0)
+    totals = labels.sum(axis=0)
+    missing = [(labels[parts == part].sum(axis=0) == 0) for part in sorted(needed)]
     lacking = [
-        f"{name!r} ({row.sum()})"
-        for name, row in counts.iterrows()
-        if any(row[part] == 0 for part in needed)
+        f"{name!r} ({totals[name]})"
+        for name in labels.columns
+        if any(gone[name] for gone in missing)
     ]
     if lacking:
         raise ValueError(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes.images.folder import describe, list_files, scan
+from recipes.images.inspection import describe, scan
+from recipes.images.walk import list_files
 from tests.recipes.images import pictures
 
 

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 import keras
 import numpy as np
 import pandas as pd
+from recipes.transfer.strategies import STRATEGIES
 
 from recipes.backbones.base import Backbone
 from recipes.progress import track
 from recipes.transfer.model import forward
-from recipes.transfer.strategies import STRATEGIES
 
 DISSIMILAR_FROM = 0.13
 LARGE_FROM = 1_000

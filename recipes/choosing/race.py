@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from recipes.transfer.similarity import Decision
+from recipes.transfer.strategies import STRATEGIES, FineTuneStrategy
 from sklearn.metrics import accuracy_score, log_loss
 
 from recipes.files import read_json, write_json
@@ -18,9 +20,7 @@ from recipes.transfer.features import ArrayCache, Boundary
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
 from recipes.transfer.refine import calibrate
-from recipes.transfer.similarity import Decision
 from recipes.transfer.state import TrainingDivergedError
-from recipes.transfer.strategies import STRATEGIES, FineTuneStrategy
 
 HEATS = (0.25, 0.5)
 BAKE_OFF = (0.25,)

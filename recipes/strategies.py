@@ -200,6 +200,7 @@ WAYS = {
 }
 
 AUTO, RACE = "auto", "race"
+NAMED = (*STRATEGIES, "head_only", "full")
 
 
 def names() -> list[str]:
@@ -209,7 +210,7 @@ def names() -> list[str]:
         >>> "small_similar" in names() and "auto" in names()
         True
     """
-    return [*STRATEGIES, "head_only", "full", AUTO, RACE]
+    return [*NAMED, AUTO, RACE]
 
 
 def get(name: str | FineTuneStrategy) -> FineTuneStrategy:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import pandas as pd
+from recipes.transfer.similarity import Decision
+from recipes.transfer.strategies import FineTuneStrategy
 
 from recipes.files import read_json, write_json
 from recipes.run import DECISION, RACE, WorkFolder
 from recipes.transfer import model, parallel, probe, race, similarity, strategies
 from recipes.transfer.features import ArrayCache, Part
 from recipes.transfer.model import TransferModel
-from recipes.transfer.similarity import Decision
-from recipes.transfer.strategies import FineTuneStrategy
 
 
 def start(config: Mapping, num_classes: int, plan: FineTuneStrategy | None = None) -> TransferModel:

@@ -1,0 +1,426 @@
+"""What a training depends on: one frozen value, with each option's default, check and help.
+
+Free of Keras, so that the command line can print its help from it. An option has one name all the
+way through: here, as an argument of `fit`, on the command line and in `run.json`.
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypedDict
+
+from recipes import strategies
+from recipes.lookup import find, unknown
+from recipes.strategies import FineTuneStrategy
+
+AUTO = "auto"
+TASKS = ("multiclass", "binary", "multilabel")
+DATA_PARALLEL = "data_parallel"
+_UNITS = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an option may be.
+
+    Attributes:
+        clean: turns what came into the value that is kept; a TypeError or ValueError refuses it.
+        fits: whether that value is allowed.
+        text: what is allowed, in words.
+    """
+
+    clean: Callable[[Any], Any]
+    fits: Callable[[Any], bool]
+    text: str
+
+    def __call__(self, name: str, value: Any) -> Any:
+        """The value that is kept.
+
+        Raises:
+            ValueError: it is not allowed; the text names the option.
+        """
+        try:
+            cleaned = self.clean(value)
+        except (TypeError, ValueError):
+            cleaned = None
+        if cleaned is None or not self.fits(cleaned):
+            raise ValueError(f"{name}: {value!r} is not {self.text}.")
+        return cleaned
+
+
+def _whole(value) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    return operator.index(value)
+
+
+def _number(value) -> float:
+    if isinstance(value, bool | str) or not math.isfinite(value):
+        raise TypeError
+    return float(value)
+
+
+def _text(value) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _columns(value) -> str | tuple[str, ...]:
+    return value if isinstance(value, str) else tuple(map(_text, value))
+
+
+def size_in_bytes(value: int | str) -> int:
+    """A size as a whole number of bytes.
+
+    Args:
+        value: bytes, or a number with a unit, of which 1,024 make the next: "512 MB", "2GB".
+
+    Example:
+        >>> size_in_bytes("2 GB") == size_in_bytes(2 << 30)
+        True
+    """
+    if not isinstance(value, str):
+        return _whole(value)
+    number, unit = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?B?)\s*", value.upper()).groups()
+    return int(float(number) * _UNITS[unit if unit in _UNITS else f"{unit}B".replace("BB", "")])
+
+
+def size_in_words(size: int) -> str:
+    """A number of bytes as `size_in_bytes` reads it.
+
+    Example:
+        >>> size_in_words(2 << 30)
+        '2 GB'
+    """
+    unit = max((unit for unit in _UNITS if unit and size >= _UNITS[unit]), key=_UNITS.get)
+    return f"{size / _UNITS[unit]:g} {unit}"
+
+
+COUNT = Rule(_whole, lambda value: value >= 1, "a whole number from 1 up")
+WHOLE = Rule(_whole, lambda value: value >= 0, "a whole number from 0 up")
+POSITIVE = Rule(_number, lambda value: value > 0, "a number above 0")
+SHARE = Rule(_number, lambda value: 0 < value < 1, "a share between 0 and 1")
+TEST_SHARE = Rule(_number, lambda value: 0 <= value < 1, "a share between 0 and 1, or 0 for none")
+DROPOUT = Rule(_number, lambda value: 0 <= value < 1, "a share from 0 to below 1")
+SIZE = Rule(size_in_bytes, lambda value: value >= 0, 'a number of bytes, such as "2 GB"')
+TRUTH = Rule(lambda value: value, lambda value: isinstance(value, bool), "True or False")
+TEXT = Rule(_text, lambda value: value != "", "a text")
+COLUMNS = Rule(_columns, lambda value: len(value) > 0, "a column's name, or several")
+ANY = Rule(lambda value: value, lambda value: True, "")
+
+
+def _choice(name: str, value: str, allowed: Iterable[str]) -> str:
+    find(value, dict.fromkeys(allowed), what=name)
+    return value
+
+
+def option(default, rule, help: str, *, unless: str | None = None):
+    """A field of settings.
+
+    Args:
+        default: None where the library decides.
+        rule: a `Rule`, or the texts to choose from.
+        help: what it is, in words, for the command line.
+        unless: what holds where the default is None, in words.
+    """
+    return field(default=default, metadata={"rule": rule, "help": help, "unless": unless})
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Options that belong together; each is checked when the group is made."""
+
+    def __post_init__(self):
+        for one in fields(self):
+            value, rule = getattr(self, one.name), one.metadata["rule"]
+            if value is None and one.default is None:
+                continue
+            check = rule if isinstance(rule, Rule) else lambda n, v, r=rule: _choice(n, v, r)
+            object.__setattr__(self, one.name, check(one.name, value))
+
+
+@dataclass(frozen=True)
+class DataSettings(_Group):
+    """What the pictures and their labels are, and how they are divided.
+
+    Attributes:
+        task: "multiclass" (one label a picture), "binary" (two classes, one probability),
+            "multilabel" (any number of labels a picture); by "auto" multilabel where the labels
+            come as several columns, otherwise multiclass.
+        positive: "binary": the class that the probability is of; the second by name otherwise.
+        threshold: "binary", "multilabel": the probability from which a label counts; chosen on the
+            validation part otherwise.
+        pictures: of a table: the folder that its files are in; the table's own otherwise.
+        file_column: of a table: the column of files; guessed otherwise.
+        label_column: of a table: the column of labels, or several of 0 and 1; guessed otherwise.
+        part_column: of a table: the column of train, validation and test.
+        group_column: of a table: the column of groups.
+        labels_from_name: a regular expression with one group, the label, searched in each file's
+            name.
+        groups: a CSV file (file, group) or a regular expression with one group: pictures of one
+            group stay in one part.
+        validation: share of the pictures that decides when to stop.
+        test: share of the pictures that is used once, at the end; with 0 there is none, and the
+            figures are those of the validation part.
+        cache_limit: bytes of memory for pixels and features, or a text such as "2 GB"; above it
+            they go to files.
+    """
+
+    task: str = option(AUTO, (AUTO, *TASKS), f"{AUTO}, {', '.join(TASKS)}")
+    positive: str | None = option(
+        None, TEXT, "binary: the class that the probability is of", unless="the second by name"
+    )
+    threshold: float | None = option(
+        None,
+        SHARE,
+        "binary, multilabel: the probability from which a label counts",
+        unless="chosen on the validation part",
+    )
+    pictures: str | None = option(
+        None, ANY, "of a table: the folder that its files are in", unless="the table's own"
+    )
+    file_column: str | None = option(
+        None, TEXT, "of a table: the column of files", unless="guessed"
+    )
+    label_column: str | tuple[str, ...] | None = option(
+        None,
+        COLUMNS,
+        "of a table: the column of labels, or several of 0 and 1",
+        unless="guessed",
+    )
+    part_column: str | None = option(
+        None, TEXT, "of a table: the column of train, validation and test", unless="guessed"
+    )
+    group_column: str | None = option(
+        None, TEXT, "of a table: the column of groups, which stay in one part", unless="none"
+    )
+    labels_from_name: str | None = option(
+        None,
+        TEXT,
+        "regular expression with one group, the label, searched in each file's name",
+        unless="labels are folders",
+    )
+    groups: str | None = option(
+        None,
+        ANY,
+        "CSV file (file, group) or regular expression with one group: pictures of one group stay "
+        "in one part",
+        unless="none",
+    )
+    validation: float = option(0.15, SHARE, "share of the pictures that decides when to stop")
+    test: float = option(0.15, TEST_SHARE, "share of the pictures for the one test at the end")
+    cache_limit: int = option(2 << 30, SIZE, "memory for pixels and features, as in 512MB")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test: together they leave nothing to train on.")
+
+
+@dataclass(frozen=True)
+class ModelSettings(_Group):
+    """The network that is trained.
+
+    Attributes:
+        backbone: a name from `recipes.backbones.names()`, or a `Backbone`.
+        weights: from where to start: "pretrained", or the path of a local weights file; what the
+            strategy says otherwise.
+        image_size: side in pixels to which pictures are resized; the backbone's own otherwise.
+        dropout: the share of features dropped before the classifier in training.
+    """
+
+    backbone: Any = option("efficientnet_lite0", ANY, "its name, see `recipes backbones`")
+    weights: str | None = option(
+        None, ANY, "pretrained, or a local weights file", unless="what the strategy says"
+    )
+    image_size: int | None = option(
+        None, COUNT, "side in pixels to which pictures are resized", unless="the backbone's own"
+    )
+    dropout: float = option(0.2, DROPOUT, "share of features dropped before the classifier")
+
+
+@dataclass(frozen=True)
+class TrainingSettings(_Group):
+    """How it is trained.
+
+    Attributes:
+        epochs: at the most so many in each phase; the strategy's own otherwise.
+        batch_size: pictures a step.
+        augmentation: a preset of `recipes.images.augment`, or "none".
+        views: versions of each training picture in the cache of a frozen part; those after the
+            first are augmented, and each costs one more forward pass.
+        class_weights: whether rare classes weigh more; otherwise where the largest class has 1.5
+            times the pictures of the smallest, or more. Not for several labels a picture.
+        distribution: "data_parallel" to share each batch among all devices: on TensorFlow those of
+            this process, on JAX those of several processes too (docs/distribution.md).
+        seed: of the split, the initial weights, the order, the augmentation and the dropout.
+    """
+
+    epochs: int | None = option(
+        None, COUNT, "at the most so many in each phase", unless="the strategy's own"
+    )
+    batch_size: int = option(32, COUNT, "pictures a step")
+    augmentation: str = option("light", TEXT, "none, light or strong")
+    views: int = option(1, COUNT, "versions of a picture in the cache of a frozen part")
+    class_weights: bool | None = option(
+        None, TRUTH, "rare classes weigh more", unless="from an imbalance of 1.5"
+    )
+    distribution: str | None = option(
+        None, (DATA_PARALLEL,), "data_parallel: all devices share each batch", unless="one device"
+    )
+    seed: int = option(0, WHOLE, "of everything random")
+
+
+@dataclass(frozen=True)
+class ChoosingSettings(_Group):
+    """By which strategy it is trained.
+
+    Attributes:
+        strategy: "auto", which measures; "race", which lets the four compete on the validation
+            part, for several times the time; one of the four strategies (`small_similar`,
+            `small_dissimilar`, `large_similar`, `large_dissimilar`), of the ways `head_only` and
+            `full`, or a `FineTuneStrategy` of your own.
+        large_from: pictures a class from which "auto" counts the data as many.
+        dissimilar_from: divergence in nats from which "auto" counts them as unlike the
+            pretraining data. Photos lie below 0.1, drawings, scans and measurements above 0.15,
+            with EfficientNet-Lite0 and ImageNet.
+    """
+
+    strategy: str | FineTuneStrategy = option(
+        AUTO, ANY, ", ".join((strategies.AUTO, strategies.RACE, *strategies.NAMED))
+    )
+    large_from: int = option(1_000, COUNT, "auto: pictures a class that count as many")
+    dissimilar_from: float = option(0.13, POSITIVE, "auto: divergence that counts as unlike")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.strategy, FineTuneStrategy):
+            _choice("strategy", self.strategy, strategies.names())
+
+
+class DataOptions(TypedDict, total=False):
+    """The fields of `DataSettings` as keyword arguments."""
+
+    task: str
+    positive: str | None
+    threshold: float | None
+    pictures: str | None
+    file_column: str | None
+    label_column: str | Iterable[str] | None
+    part_column: str | None
+    group_column: str | None
+    labels_from_name: str | None
+    groups: str | None
+    validation: float
+    test: float
+    cache_limit: int | str
+
+
+class Options(DataOptions, total=False):
+    """The fields of all groups as keyword arguments."""
+
+    backbone: Any
+    weights: str | None
+    image_size: int | None
+    dropout: float
+    epochs: int | None
+    batch_size: int
+    augmentation: str
+    views: int
+    class_weights: bool | None
+    distribution: str | None
+    seed: int
+    strategy: str | FineTuneStrategy
+    large_from: int
+    dissimilar_from: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides a training's result, but for the pictures.
+
+    Attributes:
+        data: what the pictures and their labels are, and how they are divided.
+        model: the network that is trained.
+        training: how.
+        choosing: by which strategy.
+
+    Example:
+        >>> settings = Settings.of(backbone="efficientnet_lite1", test=0.2)
+        >>> settings.data.test, settings.training.batch_size
+        (0.2, 32)
+        >>> Settings.of(tset=0.2)
+        Traceback (most recent call last):
+        ValueError: Unknown option: 'tset'. Did you mean 'test'? Allowed: ...
+    """
+
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    choosing: ChoosingSettings = ChoosingSettings()
+
+    @classmethod
+    def of(cls, **options: Any) -> "Settings":
+        """Settings from the options of all groups; one that is not given has its default.
+
+        Raises:
+            ValueError: an option is unknown, or its value is not allowed; the text says which.
+        """
+        places = {one.name: group for group, one in options_of(cls)}
+        for name in options:
+            if name not in places:
+                raise unknown("option", name, places)
+        given: dict[str, dict] = {group.name: {} for group in fields(cls)}
+        for name, value in options.items():
+            given[places[name]][name] = value
+        return cls(**{group.name: group.type(**given[group.name]) for group in fields(cls)})
+
+    def to_dict(self) -> dict:
+        """Every option by name, as values for a JSON file; `from_dict` reads it."""
+        return {
+            one.name: _plain(getattr(getattr(self, group), one.name))
+            for group, one in options_of(type(self))
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> "Settings":
+        """The settings that `to_dict` wrote."""
+        values = dict(values)
+        if isinstance(values.get("strategy"), dict):
+            values["strategy"] = FineTuneStrategy.from_dict(values["strategy"])
+        return cls.of(**values)
+
+
+def options_of(settings: type = Settings) -> list[tuple]:
+    """Each option of each group: (the group's name, the option as a dataclass field).
+
+    Example:
+        >>> [one.name for group, one in options_of() if group == "model"]
+        ['backbone', 'weights', 'image_size', 'dropout']
+    """
+    return [(group.name, one) for group in fields(settings) for one in fields(group.type)]
+
+
+def default_in_words(one) -> str:
+    """An option's default for a help text.
+
+    Example:
+        >>> words = {one.name: default_in_words(one) for _, one in options_of()}
+        >>> words["cache_limit"], words["epochs"]
+        ('2 GB', "the strategy's own")
+    """
+    if one.default is None or one.default is MISSING:
+        return one.metadata["unless"] or "none"
+    return size_in_words(one.default) if one.metadata["rule"] is SIZE else str(one.default)
+
+
+def _plain(value):
+    """An option's value as JSON has it; an object by what it says of itself."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return list(value)
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

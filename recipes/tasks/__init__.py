@@ -1,0 +1,51 @@
+"""What is to be told of a picture, as a value: labels as numbers, what predictions are worth.
+
+A task knows nothing of models: it works on targets and on a model's outputs, both NumPy arrays.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from recipes.lookup import find
+from recipes.tasks.base import Task
+from recipes.tasks.binary import Binary
+from recipes.tasks.multiclass import Multiclass
+from recipes.tasks.multilabel import Multilabel
+
+__all__ = ["TASKS", "Binary", "Multiclass", "Multilabel", "Task", "from_dict", "get"]
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Multiclass, Binary, Multilabel)}
+
+
+def get(name: str, classes: Sequence[str], **options) -> Task:
+    """A task by name.
+
+    Args:
+        name: "multiclass", "binary" or "multilabel".
+        classes: the labels, in the order of the model's outputs.
+        **options: of the task.
+
+    Raises:
+        ValueError: the name is unknown, or the number of classes does not suit it.
+
+    Example:
+        >>> get("multiclass", ["ash", "oak"]).encode(["oak", "ash"]).tolist()
+        [1, 0]
+    """
+    return find(name, TASKS, what="task")(tuple(classes), **options)
+
+
+def from_dict(values: Mapping) -> Task:
+    """The task that `Task.to_dict` described.
+
+    Raises:
+        ValueError: a value is missing or not allowed: the text may come from anybody's file.
+    """
+    values = dict(values)
+    try:
+        name, classes = str(values.pop("name")), [str(label) for label in values.pop("classes")]
+        thresholds = values.pop("thresholds", None)
+        if thresholds is not None:
+            values["thresholds"] = tuple(float(value) for value in thresholds)
+        return get(name, classes, **values)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"task: the description is damaged ({error!r}).") from None
