@@ -7,10 +7,12 @@ Keras nor TensorFlow.
 from importlib import import_module
 
 _PLACES = {
-    "recipes.workflow": ("fit_folder", "load_classifier", "predict", "rerun"),
+    "recipes.settings": ("DataSettings", "Settings"),
+    "recipes.workflow": ("fit", "fit_folder", "rerun"),
+    "recipes.prediction": ("load_classifier", "predict"),
     "recipes.run": ("Run",),
     "recipes.export": ("export_run",),
-    "recipes.transfer.strategies": ("FineTuneStrategy", "Phase"),
+    "recipes.strategies": ("FineTuneStrategy", "Phase"),
     "recipes.classifiers": ("cnn", "mlp", "mobilenet", "resnet"),
     "recipes.heads": ("classification_head", "compile_classifier"),
     "recipes.study.batch_size": (
@@ -26,7 +28,7 @@ _PLACES = {
     "recipes.ingredients.activations": ("activation_table", "plot_activation"),
     "recipes.ingredients.initializers": ("initializer_table",),
     "recipes.ingredients.normalization": ("normalization_table",),
-    "recipes.images.folder": ("scan",),
+    "recipes.images.inspection": ("scan",),
     "recipes.images.split": ("split",),
     "recipes.backbones.checkpoint": ("load_torch_checkpoint",),
     "recipes.backbones.mapping": ("assign_torch_weights",),

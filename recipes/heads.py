@@ -144,6 +144,27 @@ def compile_classifier(
     return model
 
 
+def loss_of(task: str, label_smoothing: float = 0.0) -> keras.losses.Loss:
+    """The loss that matches a task's head, for targets as the task encodes them.
+
+    Example:
+        >>> loss_of("multilabel").name
+        'binary_crossentropy'
+    """
+    find(task, dict.fromkeys(TASKS), what="task")
+    if task == "multiclass":
+        return SmoothedSparseCrossentropy(label_smoothing)
+    return keras.losses.BinaryCrossentropy(label_smoothing=label_smoothing)
+
+
+def accuracy_of(task: str) -> keras.metrics.Metric:
+    """The accuracy that matches a task's head, called "accuracy"."""
+    find(task, dict.fromkeys(TASKS), what="task")
+    if task == "multiclass":
+        return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    return keras.metrics.BinaryAccuracy(name="accuracy")
+
+
 def _loss_and_metrics(model: keras.Model, label_smoothing: float, one_hot: bool):
     activation = getattr(model.layers[-1], "activation", None)
     if activation is keras.activations.softmax:

@@ -49,6 +49,12 @@ def bar(unit: str = "pictures", verbose: bool = True) -> Progress:
     )
 
 
+def say(text: str, verbose: bool = True) -> None:
+    """A line on standard error: what was found or decided, before it costs time."""
+    if verbose:
+        console.print(text, highlight=False, markup=False)
+
+
 def track(
     items: Iterable, label: str, total: int, unit: str = "pictures", verbose: bool = True
 ) -> Iterator:

@@ -166,7 +166,7 @@ def write(
     Args:
         folder: holds the run's JSON and CSV files.
         pixels: the training part, (n, H, W, 3), uint8; a few of it are shown.
-        labels: (n,), its classes as integers.
+        labels: (n,), their labels as texts.
         test_pixels: the test part, in the order of `predictions.csv`.
         explain: pictures and a class each to maps of where the evidence lies, for the mistakes.
 
@@ -188,9 +188,7 @@ def write(
         "history": plot_history(history),
         "confusion": plot_confusion(predictions, info["classes"]),
         "classes": plot_classes(dataset),
-        "samples": plot_pictures(
-            pixels[shown], [_short(info["classes"][label]) for label in labels[shown]]
-        ),
+        "samples": plot_pictures(pixels[shown], [_short(name) for name in labels[shown]]),
     }
     if len(worst):
         taken_for = worst["prediction"].map(info["classes"].index).to_numpy()

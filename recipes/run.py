@@ -9,15 +9,15 @@ import hashlib
 import shutil
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TextIO
 
 import numpy as np
 import pandas as pd
 
+from recipes import tasks
 from recipes.files import (
     DamagedFileError,
     check_size,
@@ -27,6 +27,7 @@ from recipes.files import (
     write_arrays,
     write_json,
 )
+from recipes.tasks import Multiclass, Task
 
 try:
     import fcntl
@@ -40,6 +41,28 @@ _FILES = ("run.json", "model.keras", WEIGHTS, "history.csv", "dataset.csv", "pre
 _STATE, _PREVIOUS = "state.safetensors", "state.previous.safetensors"
 _OF, _BEGUN = "settings", "begun"
 DECISION, RACE = "decision.json", "race.json"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A strategy, what was measured, and the reason in words.
+
+    Attributes:
+        strategy: name of the strategy.
+        measurements: name to value: pictures, pictures a class, divergence and its parts.
+        reason: a sentence for people.
+        runner_up: the strategy that a little more or less of something measured would have
+            chosen, where the margin is thin.
+    """
+
+    strategy: str
+    measurements: dict
+    reason: str
+    runner_up: str | None = None
+
+    def to_dict(self) -> dict:
+        """The decision as plain values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -90,15 +113,20 @@ class Run:
         """The class names in the order of the model's outputs."""
         return self.info["classes"]
 
+    @cached_property
+    def task(self) -> Task:
+        """What the model tells of a picture."""
+        return tasks.from_dict(self.info.get("task") or _task_before(self.info))
+
     @property
     def metrics(self) -> dict:
-        """What was measured on the test part, once."""
+        """What was measured on the test part, once; `part` says where there was none."""
         return self.info["metrics"]
 
     @property
-    def decision(self) -> SimpleNamespace:
+    def decision(self) -> Decision:
         """The strategy, what was measured for it, and the reason."""
-        return SimpleNamespace(**self.info["decision"])
+        return Decision(**self.info["decision"])
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -112,7 +140,10 @@ class Run:
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """One row a test picture: file, truth, prediction, probability of each class."""
+        """One row a test picture: file, truth, prediction, probability of each class.
+
+        Of the validation part where there is no test part.
+        """
         return read_table(self.folder / "predictions.csv")
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -123,6 +154,11 @@ class Run:
         """
         arrays, _ = read_arrays(self.folder / WEIGHTS)
         return arrays
+
+
+def _task_before(info: Mapping) -> dict:
+    """The task of a run that was written when there was one only."""
+    return {"name": Multiclass.name, "classes": info["classes"]}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def names() -> list[str]:
 
 
 def get(
-    name: str,
+    name: str | Backbone,
     *,
     weights: str | Path | None = "pretrained",
     image_size: int | tuple[int, int] | None = None,
@@ -32,6 +32,7 @@ def get(
 
     Args:
         name: one of `names()`; for Keras' applications, capitals and underscores do not matter.
+            Or a `Backbone`, of which a copy is given: with its weights, or with new initial ones.
         weights: "pretrained", None for initial weights, or the path of a local file.
         image_size: side in pixels, or (H, W); None is the size it was trained at.
         seed: of the initial weights.
@@ -46,10 +47,23 @@ def get(
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     if size is not None and min(size) < 32:
         raise ValueError(f"image_size: {image_size!r} is below the least of 32 pixels.")
+    if isinstance(name, Backbone):
+        return _copied(name, weights, size, seed)
     name = canonical_name(name)
     module = efficientnet_lite if name in efficientnet_lite.VARIANTS else applications
     weights = None if weights is None else str(weights)
     return module.build(name, weights=weights, image_size=size, seed=seed)
+
+
+def _copied(backbone: Backbone, weights: str | Path | None, size, seed: int) -> Backbone:
+    if size not in (None, tuple(backbone.image_size)):
+        raise ValueError(
+            f"image_size: {size} pixels; the backbone {backbone.name!r} was built for "
+            f"{backbone.image_size}."
+        )
+    if weights not in (None, "pretrained"):
+        raise ValueError(f"weights: {weights!r}; a backbone that is an object has its own.")
+    return backbone.copy(pretrained=weights is not None, seed=seed)
 
 
 def canonical_name(name: str) -> str:

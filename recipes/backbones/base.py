@@ -1,6 +1,7 @@
 """A pretrained network as transfer learning sees it: a plain model whose stages are known."""
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 
 import keras
 
@@ -58,6 +59,23 @@ class Backbone:
         """The batch normalization layers, in order."""
         norms = keras.layers.BatchNormalization
         return [layer for layer in self.model.layers if isinstance(layer, norms)]
+
+    def copy(self, *, pretrained: bool = True, seed: int = 0) -> "Backbone":
+        """The same backbone with weights of its own.
+
+        Args:
+            pretrained: False gives it new initial ones.
+            seed: of the initial ones, where the layers name none.
+        """
+        state = random.getstate()
+        random.seed(seed)  # from which Keras draws the seeds that are not named
+        try:
+            model = keras.models.clone_model(self.model)
+        finally:
+            random.setstate(state)
+        if pretrained:
+            model.set_weights(self.model.get_weights())
+        return replace(self, model=model, weights=self.weights if pretrained else "initial")
 
     def boundary(self, index: int):
         """The tensor that enters stage `index`; for `len(stages)`, the last feature map.

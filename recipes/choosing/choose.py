@@ -1,78 +1,90 @@
-"""Which strategy a run trains by: as named, by measurement, or by a race; decided once a run."""
+"""The decision for a strategy: as named, by measurement, or by a race; made once a run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
+import numpy as np
 import pandas as pd
-from recipes.transfer.similarity import Decision
-from recipes.transfer.strategies import FineTuneStrategy
 
+from recipes import strategies
+from recipes.choosing import probe, race, similarity
 from recipes.files import read_json, write_json
-from recipes.run import DECISION, RACE, WorkFolder
-from recipes.transfer import model, parallel, probe, race, similarity, strategies
-from recipes.transfer.features import ArrayCache, Part
+from recipes.run import DECISION, RACE, Decision, WorkFolder
+from recipes.settings import Settings
+from recipes.strategies import FineTuneStrategy
+from recipes.tasks import Task
+from recipes.transfer import model, parallel
+from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
 
 
-def start(config: Mapping, num_classes: int, plan: FineTuneStrategy | None = None) -> TransferModel:
+def named(settings: Settings) -> FineTuneStrategy | None:
+    """The strategy that the user named, or None where it is open."""
+    strategy = settings.choosing.strategy
+    return None if strategy in (strategies.AUTO, strategies.RACE) else strategies.get(strategy)
+
+
+def start(settings: Settings, task: Task, plan: FineTuneStrategy | None = None) -> TransferModel:
     """The model that training starts from, with the weights that were named or the plan's own.
 
     Args:
-        config: the arguments of `fit_folder`.
-        num_classes: how many classes there are.
+        settings: of the training.
+        task: what is to be told of each picture.
         plan: the strategy; where it is still open, the weights are the pretrained ones.
     """
     own = None if plan is not None and plan.weights == "initial" else "pretrained"
     return model.build(
-        config["backbone"],
-        num_classes,
-        weights=config["weights"] or own,
-        image_size=config["image_size"],
-        dropout=config["dropout"],
-        seed=config["seed"],
+        settings.model.backbone,
+        task.units,
+        task.name,
+        weights=settings.model.weights or own,
+        image_size=settings.model.image_size,
+        dropout=settings.model.dropout,
+        seed=settings.training.seed,
     )
 
 
 def choose(
-    config: Mapping,
-    named: FineTuneStrategy | None,
+    settings: Settings,
     transfer: TransferModel,
-    data: Mapping[str, Part],
-    cache: ArrayCache,
+    data: TrainingData,
     work: WorkFolder,
-    training: Mapping,
+    class_weights: np.ndarray | None = None,
 ) -> Decision:
     """What the user named, what the measurements say, or who wins a race.
 
     Args:
-        config: the arguments of `fit_folder`.
-        named: the strategy that was named; None where it is open.
+        settings: of the training.
         transfer: a model with pretrained weights, to measure with.
         data: the parts "train" and "validation".
-        cache: of the features.
         work: where the decision is kept, so that an interrupted run keeps to it.
-        training: arguments of `fine_tune`, for a race.
+        class_weights: one weight a class, for a race.
     """
-    if named is not None:
-        return Decision(named.name, {}, f"Named by hand: {named.description}.")
+    plan = named(settings)
+    if plan is not None:
+        return Decision(plan.name, {}, f"Named by hand: {plan.description}.")
     note = work.folder / DECISION
     known = parallel.from_first(read_json(note) if note.exists() else None)
     if known is not None:
         return Decision(**known)
 
     def compete(contenders: Iterable[str], heats: Sequence[float]) -> pd.DataFrame:
+        epochs = settings.training.epochs
         plans = [strategies.get(name) for name in contenders]
-        if config["epochs"]:
-            plans = [plan.with_epochs(config["epochs"]) for plan in plans]
-        begin = partial(start, config, transfer.model.output_shape[-1])
         return race.race(
-            plans, begin, data, cache, heats=heats, note=work.folder / RACE, **training
+            [plan.with_epochs(epochs) if epochs else plan for plan in plans],
+            partial(start, settings, data.task),
+            data,
+            heats=heats,
+            note=work.folder / RACE,
+            batch_size=settings.training.batch_size,
+            class_weights=class_weights,
         )
 
-    if config["strategy"] == strategies.RACE:
+    if settings.choosing.strategy == strategies.RACE:
         decision = race.decide(compete(strategies.STRATEGIES, race.HEATS))
     else:
-        decision = _measure(config, transfer, data["train"])
+        decision = measure(settings, transfer, data)
         if decision.runner_up:
             table = compete((decision.strategy, decision.runner_up), race.BAKE_OFF)
             decision = race.decide(table, decision)
@@ -81,14 +93,16 @@ def choose(
     return decision
 
 
-def _measure(config: Mapping, transfer: TransferModel, train: Part) -> Decision:
+def measure(settings: Settings, transfer: TransferModel, data: TrainingData) -> Decision:
     """The divergence of the pictures and what the frozen features can do, and what follows."""
-    options = {"seed": config["seed"], "verbose": config["verbose"]}
+    train, options = data["train"], {"seed": data.seed, "verbose": data.verbose}
+    several = data.task.name == "multilabel"
+    labels = train.labels if several else data.task.kinds(train.labels)
     return similarity.decide(
+        data.task,
         train.labels,
-        transfer.model.output_shape[-1],
         similarity.measure_divergence(transfer.backbone, train.pixels, **options),
-        probe.probe(transfer.backbone, train.pixels, train.labels, **options),
-        large_from=config["large_from"],
-        dissimilar_from=config["dissimilar_from"],
+        probe.probe(transfer.backbone, train.pixels, labels, **options),
+        large_from=settings.choosing.large_from,
+        dissimilar_from=settings.choosing.dissimilar_from,
     )

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -40,7 +41,7 @@ def neighbour_accuracy(features: np.ndarray, labels: np.ndarray, k: int = NEIGHB
 
     Args:
         features: (n, channels).
-        labels: (n,), integers.
+        labels: (n,), integers; or (n, labels), 0 or 1, of which all must be right.
         k: neighbours that vote, at most as many as the smallest class has others.
 
     Source:
@@ -50,11 +51,14 @@ def neighbour_accuracy(features: np.ndarray, labels: np.ndarray, k: int = NEIGHB
         >>> neighbour_accuracy(np.array([[1, 0], [2, 0.1], [0, 1], [0, 2]]), np.array([0, 0, 1, 1]))
         1.0
     """
-    k = max(1, min(k, int(np.bincount(labels).min()) - 1))
+    several = labels.ndim == 2
+    k = k if several else max(1, min(k, int(np.bincount(labels).min()) - 1))
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     similarity = unit @ unit.T
     np.fill_diagonal(similarity, -np.inf)
     nearest = np.argsort(-similarity, axis=1)[:, :k]
+    if several:
+        return float(((labels[nearest].mean(axis=1) > 0.5) == labels).all(axis=1).mean())
     votes = np.zeros((len(labels), labels.max() + 1))
     weights = np.take_along_axis(similarity, nearest, axis=1)
     np.add.at(votes, (np.arange(len(labels))[:, None], labels[nearest]), 1 + 1e-6 * weights)
@@ -62,19 +66,23 @@ def neighbour_accuracy(features: np.ndarray, labels: np.ndarray, k: int = NEIGHB
 
 
 def linear_accuracy(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float:
-    """The cross-validated accuracy of logistic regression on standardized features."""
-    folds = max(2, min(FOLDS, int(np.bincount(labels).min())))
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
+    """The cross-validated accuracy of logistic regression on standardized features.
+
+    Args:
+        features: (n, channels).
+        labels: (n,), integers; or (n, labels), 0 or 1, of which all must be right.
+        seed: of the folds.
+    """
+    linear = LogisticRegression(C=0.01, max_iter=200)
+    if labels.ndim == 2:
+        linear, folds = OneVsRestClassifier(linear), KFold(FOLDS, shuffle=True, random_state=seed)
+    else:
+        count = max(2, min(FOLDS, int(np.bincount(labels).min())))
+        folds = StratifiedKFold(count, shuffle=True, random_state=seed)
+    classifier = make_pipeline(StandardScaler(), linear)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not converged, or a class with one picture
-        return float(
-            cross_val_score(
-                classifier,
-                features,
-                labels,
-                cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
-            ).mean()
-        )
+        return float(cross_val_score(classifier, features, labels, cv=folds).mean())
 
 
 def h_score(features: np.ndarray, labels: np.ndarray) -> float:
@@ -85,6 +93,8 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
     """
     from sklearn.covariance import ledoit_wolf
 
+    if labels.ndim == 2:  # pictures with the same labels are of a kind
+        labels = np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
     features = features - features.mean(axis=0)
     covariance, shrinkage = ledoit_wolf(features)
     means = np.stack([features[labels == name].mean(axis=0) for name in np.unique(labels)])
@@ -107,7 +117,7 @@ def probe(
     Args:
         backbone: with its pretrained weights.
         pixels: the training part, (n, H, W, 3), 0 to 255.
-        labels: (n,), integers from 0.
+        labels: (n,), integers from 0; or (n, labels), 0 or 1.
         sample: pictures to use at the most.
         seed: of their draw and of the folds.
         verbose: whether progress is shown.
@@ -118,9 +128,10 @@ def probe(
     """
     rows = np.sort(np.random.default_rng(seed).permutation(len(pixels))[:sample])
     labels = labels[rows]
-    kept = np.isin(labels, np.flatnonzero(np.bincount(labels) > 1))  # one alone has no neighbour
-    labels = np.unique(labels[kept], return_inverse=True)[1]
-    stages = pooled_stages(backbone, pixels[rows[kept]], verbose=verbose)
+    if labels.ndim == 1:  # a picture that is alone in its class has no neighbour
+        kept = np.isin(labels, np.flatnonzero(np.bincount(labels) > 1))
+        rows, labels = rows[kept], np.unique(labels[kept], return_inverse=True)[1]
+    stages = pooled_stages(backbone, pixels[rows], verbose=verbose)
     last = len(stages) - 1
     return pd.DataFrame(
         {

@@ -6,17 +6,17 @@ half. The frozen features are computed once for all of them.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from recipes.transfer.similarity import Decision
-from recipes.transfer.strategies import STRATEGIES, FineTuneStrategy
-from sklearn.metrics import accuracy_score, log_loss
 
 from recipes.files import read_json, write_json
+from recipes.run import Decision
+from recipes.strategies import STRATEGIES, FineTuneStrategy
 from recipes.transfer import parallel
-from recipes.transfer.features import ArrayCache, Boundary
+from recipes.transfer.features import TrainingData
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
 from recipes.transfer.refine import calibrate
@@ -29,13 +29,12 @@ BAKE_OFF = (0.25,)
 def race(
     contenders: Sequence[FineTuneStrategy],
     start: Callable[[FineTuneStrategy], TransferModel],
-    data: dict,
-    cache: ArrayCache,
+    data: TrainingData,
     *,
     heats: Sequence[float] = HEATS,
     note: Path | None = None,
-    verbose: bool = True,
-    **training,
+    batch_size: int = 32,
+    class_weights: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Let strategies compete until one is left.
 
@@ -43,12 +42,11 @@ def race(
         contenders: the strategies.
         start: gives the model from which a strategy starts.
         data: the parts "train" and "validation".
-        cache: of the features.
         heats: the share of its epochs that a strategy is given, heat by heat; after each the
             better half goes on.
         note: a file in which finished trainings are kept, so that an interrupted race goes on.
-        verbose: whether progress is shown.
-        **training: arguments of `fine_tune`.
+        batch_size: pictures a step.
+        class_weights: one weight a class.
 
     Returns:
         One row a training: `heat`, `strategy`, `val_loss` (log loss of calibrated probabilities,
@@ -68,8 +66,9 @@ def race(
             began = time.perf_counter()
             transfer = start(plan)
             try:
-                fine_tune(transfer, plan.scaled(share), data, cache, verbose=verbose, **training)
-                loss, accuracy = _result(transfer, plan, data, cache, verbose)
+                options = {"batch_size": batch_size, "class_weights": class_weights}
+                fine_tune(transfer, plan.scaled(share), data, **options)
+                loss, accuracy = _result(transfer, plan, data)
             except TrainingDivergedError:
                 loss, accuracy = float("inf"), 0.0
             row = {"heat": heat, "strategy": plan.name, "val_loss": loss, "val_accuracy": accuracy}
@@ -102,12 +101,11 @@ def decide(table: pd.DataFrame, measured: Decision | None = None) -> Decision:
     return Decision(name, {**measured.measurements, **heats}, reason, measured.runner_up)
 
 
-def _result(transfer: TransferModel, plan: FineTuneStrategy, data: dict, cache, verbose: bool):
+def _result(transfer: TransferModel, plan: FineTuneStrategy, data: TrainingData):
     """Log loss of calibrated probabilities, and accuracy, on the validation part."""
     first = plan.phases[-1].first_trainable(transfer.num_stages)
-    cut = Boundary(transfer, first, data, cache, verbose=verbose)
+    cut = replace(data, views=1).cut(transfer, first)
     calibrate(cut)
-    chances = cut.outputs("validation", transfer.model.output, "Comparing")
-    labels = data["validation"].labels
-    loss = log_loss(labels, chances, labels=np.arange(chances.shape[1]))
-    return float(loss), float(accuracy_score(labels, chances.argmax(axis=1)))
+    outputs = cut.outputs("validation", transfer.model.output, "Comparing")
+    targets = data["validation"].labels
+    return data.task.loss(targets, outputs), data.task.accuracy(targets, outputs)

@@ -6,46 +6,22 @@ pretraining pictures. The user's pictures give a mean and a variance too, and th
 two Gaussians says how unlike the pictures are.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-
 import keras
 import numpy as np
 import pandas as pd
-from recipes.transfer.strategies import STRATEGIES
 
 from recipes.backbones.base import Backbone
 from recipes.progress import track
+from recipes.run import Decision
+from recipes.settings import ChoosingSettings
+from recipes.strategies import STRATEGIES
+from recipes.tasks import Task
 from recipes.transfer.model import forward
 
-DISSIMILAR_FROM = 0.13
-LARGE_FROM = 1_000
 SOLVED_FROM = 0.97
 NEAR_FACTOR = 1.3
 NEAR_POINTS = 0.01
 SAMPLE = 256
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A strategy, what was measured, and the reason in words.
-
-    Attributes:
-        strategy: name of the strategy.
-        measurements: name to value: pictures, pictures a class, divergence and its parts.
-        reason: a sentence for people.
-        runner_up: the strategy that a little more or less of something measured would have
-            chosen, where the margin is thin.
-    """
-
-    strategy: str
-    measurements: dict
-    reason: str
-    runner_up: str | None = None
-
-    def to_dict(self) -> dict:
-        """The decision as plain values."""
-        return asdict(self)
 
 
 def gaussian_divergence(
@@ -147,13 +123,13 @@ def rule(many: bool, unlike: bool, solved: bool) -> str:
 
 
 def decide(
-    labels: Sequence[int],
-    num_classes: int,
+    task: Task,
+    labels: np.ndarray,
     divergence: pd.DataFrame,
     probe: pd.DataFrame | None = None,
     *,
-    large_from: int = LARGE_FROM,
-    dissimilar_from: float = DISSIMILAR_FROM,
+    large_from: int = ChoosingSettings.large_from,
+    dissimilar_from: float = ChoosingSettings.dissimilar_from,
 ) -> Decision:
     """Choose one of the four strategies by what was measured.
 
@@ -170,10 +146,10 @@ def decide(
     Near a threshold the two strategies on its sides are to compete (`runner_up`).
 
     Args:
+        task: what is to be told of each picture.
         labels: of the training part.
-        num_classes: how many classes there are.
         divergence: what `measure_divergence` gave.
-        probe: what `recipes.transfer.probe.probe` gave.
+        probe: what `recipes.choosing.probe.probe` gave.
         large_from: pictures a class from which the data count as many.
         dissimilar_from: mean divergence, in nats, from which they count as unlike the pretraining
             data. Photos lie below 0.1, drawings, scans and measurements above 0.15, with
@@ -184,10 +160,11 @@ def decide(
 
     Example:
         >>> table = pd.DataFrame({"layer": ["a"], "divergence": [0.5]})
-        >>> decide([0, 1] * 50, 2, table).strategy
+        >>> from recipes.tasks import Multiclass
+        >>> decide(Multiclass(("a", "b")), np.array([0, 1] * 50), table).strategy
         'large_similar'
     """
-    per_class = len(labels) / num_classes
+    per_class = float(task.counts(labels).mean())
     many = per_class >= large_from
     mean = float(divergence["divergence"].mean()) if len(divergence) else None
     unlike = mean is not None and mean >= dissimilar_from
@@ -215,7 +192,7 @@ def decide(
             "best_stage": str(probe["stage"].iloc[int(probe["neighbour_accuracy"].argmax())]),
             "best_stage_accuracy": float(probe["neighbour_accuracy"].max()),
             "h_score": float(probe["h_score"].iloc[-1]),
-            "chance": float(np.bincount(np.asarray(labels)).max() / len(labels)),
+            "chance": float(np.bincount(task.kinds(labels)).max() / len(labels)),
         }
     )
     measurements = {

@@ -17,7 +17,7 @@ from recipes.images.sources import Source, natural_order
 from recipes.images.split import PARTS, split
 from recipes.progress import bar
 from recipes.settings import AUTO, DataSettings
-from recipes.tasks import Task
+from recipes.tasks import Multiclass, Task
 from recipes.tasks.base import SEPARATOR
 
 
@@ -136,6 +136,13 @@ class Collection:
             several_labels=several,
         )
         return cls(source, frame, _task(name, frame, settings))
+
+    def notes(self) -> list[str]:
+        """What was found out and decided about the data, in words."""
+        found = list(self.frame.attrs["notes"])
+        if self.task.name != Multiclass.name:
+            found.append(f"task: {self.task.name}, of {', '.join(self.task.classes)}")
+        return found
 
     def key(self, **more) -> str:
         """Digest of the pictures' contents, labels and parts, and of further settings."""

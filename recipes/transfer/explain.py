@@ -28,5 +28,7 @@ def class_activation_maps(
     maps = keras.Model(transfer.model.input, transfer.model.get_layer("pool").input)
     features = forward(maps, pixels, len(pixels))
     kernel = keras.ops.convert_to_numpy(transfer.model.layers[-1].kernel)
+    if kernel.shape[1] == 1:  # one output for two classes: what speaks against it is for the other
+        kernel = np.concatenate([-kernel, kernel], axis=1)
     found = np.einsum("nhwc,cn->nhw", features, kernel[:, classes]).clip(0)
     return found / np.maximum(found.max(axis=(1, 2), keepdims=True), 1e-12)

@@ -1,95 +1,26 @@
-"""Pictures decoded once, and activations at a frozen boundary computed once.
+"""What a model's frozen layers make of the pictures, computed once and kept.
 
 Everything that training reads again and again is an array of one of two kinds: the pixels of a
-part, or what the frozen layers make of them. Each has a key that names all it depends on, lies in
+part, or activations at a frozen boundary. Each has a key that names all it depends on, lies in
 memory while it is small and in a file above a limit, and is computed again only when its key
 changes.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import keras
 import numpy as np
 
-from recipes.files import digest, read_json, write_json
+from recipes.files import digest
 from recipes.images.augment import Augmentation
 from recipes.images.augment import batch as vary
+from recipes.images.parts import ArrayCache, Part
 from recipes.progress import track
+from recipes.tasks import Task
 from recipes.transfer.model import TransferModel, forward
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the split, decoded.
-
-    Attributes:
-        pixels: uint8, (n, H, W, 3).
-        labels: int, (n,), the class of each picture.
-        key: digest of the pictures' contents and the decoding, in order.
-    """
-
-    pixels: np.ndarray
-    labels: np.ndarray
-    key: str
-
-    def __len__(self):
-        return len(self.labels)
-
-
-@dataclass
-class ArrayCache:
-    """Arrays by key: in memory up to a limit in total, in files of a folder above it.
-
-    Attributes:
-        folder: where the files go; it is made when the first is written.
-        memory_limit: bytes that all arrays in memory may take together.
-
-    Example:
-        >>> import tempfile
-        >>> cache = ArrayCache(Path(tempfile.mkdtemp()))
-        >>> def fill(array): array[:] = 7
-        >>> cache.get("sevens", (2, 2), "float32", fill).sum()
-        np.float32(28.0)
-    """
-
-    folder: Path
-    memory_limit: int = 2 << 30
-    _arrays: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def get(
-        self, key: str, shape: tuple[int, ...], dtype: str, fill: Callable[[np.ndarray], None]
-    ) -> np.ndarray:
-        """The array of `key`; made by `fill` where it is not there yet.
-
-        An array that goes to a file and is float32 is kept as float16.
-        """
-        if key in self._arrays:
-            return self._arrays[key]
-        used = sum(a.nbytes for a in self._arrays.values() if not isinstance(a, np.memmap))
-        if used + np.dtype(dtype).itemsize * int(np.prod(shape)) <= self.memory_limit:
-            array = np.empty(shape, dtype)
-            fill(array)
-        else:
-            array = self._file(key, shape, "float16" if dtype == "float32" else dtype, fill)
-        self._arrays[key] = array
-        return array
-
-    def _file(self, key, shape, dtype, fill) -> np.ndarray:
-        """A memory-mapped file, with a note beside it that says it is whole and of which key."""
-        name = hashlib.sha256(key.encode()).hexdigest()[:24]
-        path, note = self.folder / f"{name}.npy", self.folder / f"{name}.json"
-        if not (note.exists() and read_json(note) == {"key": key, "shape": list(shape)}):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            array = np.lib.format.open_memmap(path, "w+", dtype, shape)
-            fill(array)
-            array.flush()
-            write_json(note, {"key": key, "shape": list(shape)})
-        return np.load(path, mmap_mode="r")
 
 
 def features(
@@ -148,28 +79,50 @@ def features(
 
 
 @dataclass(frozen=True)
+class TrainingData:
+    """The decoded parts, where what is computed from them is kept, and how they are varied.
+
+    Attributes:
+        parts: by name: "train", "validation", and "test" where it is needed.
+        task: what is to be told of each picture.
+        cache: of what frozen layers make of the pictures.
+        views: versions of each picture of the training part in the cache.
+        augmentation: of the views after the first, and of every picture in each epoch where nothing
+            is frozen.
+        seed: of the order, the augmentation and the dropout.
+        verbose: whether progress is shown.
+    """
+
+    parts: Mapping[str, Part]
+    task: Task
+    cache: ArrayCache
+    views: int = 1
+    augmentation: Augmentation | None = None
+    seed: int = 0
+    verbose: bool = True
+
+    def __getitem__(self, name: str) -> Part:
+        """A part by name."""
+        return self.parts[name]
+
+    def cut(self, transfer: TransferModel, first: int) -> "Boundary":
+        """A model cut at a stage, with these pictures before the cut."""
+        return Boundary(transfer, first, self)
+
+
+@dataclass(frozen=True)
 class Boundary:
     """A model cut where a phase's frozen layers end; what lies before is computed once.
 
     Attributes:
         transfer: the model.
         first: the first stage behind the cut; 0 where nothing is frozen.
-        data: the parts by name.
-        cache: of what the frozen layers give.
-        views: versions of each picture of the training part.
-        augmentation: of the views after the first.
-        seed: of the augmentation.
-        verbose: whether progress is shown.
+        data: the pictures.
     """
 
     transfer: TransferModel
     first: int
-    data: Mapping[str, Part]
-    cache: ArrayCache
-    views: int = 1
-    augmentation: Augmentation | None = None
-    seed: int = 0
-    verbose: bool = True
+    data: TrainingData
 
     @cached_property
     def _frozen(self) -> keras.Model:
@@ -182,12 +135,12 @@ class Boundary:
         return features(
             self._frozen,
             self.data[name],
-            self.cache,
-            views=self.views if name == "train" else 1,
-            augmentation=self.augmentation,
-            seed=self.seed,
+            self.data.cache,
+            views=self.data.views if name == "train" else 1,
+            augmentation=self.data.augmentation,
+            seed=self.data.seed,
             label=f"Features, {name} part",
-            verbose=self.verbose,
+            verbose=self.data.verbose,
         )
 
     def outputs(
@@ -199,7 +152,7 @@ class Boundary:
         if tensor is start:
             return (inputs if rows is None else inputs[rows]).astype("float32")
         tail = keras.Model(start, tensor)
-        options = {"label": label, "verbose": self.verbose, "batch_size": batch_size}
+        options = {"label": label, "verbose": self.data.verbose, "batch_size": batch_size}
         return outputs_of(tail, inputs, rows, **options)
 
 

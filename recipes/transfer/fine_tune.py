@@ -1,6 +1,6 @@
 """Runs a strategy's phases: train what is trainable, keep the best weights, audit what moved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import keras
@@ -9,49 +9,40 @@ import pandas as pd
 from rich.progress import Progress
 
 from recipes import callbacks
-from recipes.heads import SmoothedSparseCrossentropy
-from recipes.images.augment import Augmentation
+from recipes.heads import accuracy_of, loss_of
 from recipes.images.augment import batch as vary
 from recipes.images.pipeline import Batches
 from recipes.progress import bar
 from recipes.run import WorkFolder
+from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import parallel
-from recipes.transfer.features import ArrayCache, Boundary, Part
+from recipes.transfer.audience import Audience
+from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam
 from recipes.transfer.state import State, StateKeeper, fingerprints
-from recipes.transfer.strategies import FineTuneStrategy, Phase
 
 
 def fine_tune(
     transfer: TransferModel,
     strategy: FineTuneStrategy,
-    data: Mapping[str, Part],
-    cache: ArrayCache,
+    data: TrainingData,
     *,
-    work: WorkFolder | None = None,
-    class_weights: np.ndarray | None = None,
     batch_size: int = 32,
-    views: int = 1,
-    augmentation: Augmentation | None = None,
-    seed: int = 0,
-    verbose: bool = True,
+    class_weights: np.ndarray | None = None,
+    work: WorkFolder | None = None,
+    listeners: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Train a model by a strategy, in place.
 
     Args:
         transfer: the model; its weights are those to start from.
         strategy: the phases.
-        data: the parts "train" and "validation".
-        cache: where the activations at the frozen boundary are kept.
-        work: where the state is kept after each epoch; a state found there is gone on from.
-        class_weights: one weight a class, to offset imbalance.
+        data: the parts "train" and "validation", and how they are varied.
         batch_size: pictures a step.
-        views: versions of each training picture at a frozen boundary; those after the first are
-            augmented.
-        augmentation: of the views, and of every picture in each epoch where nothing is frozen.
-        seed: of the order, the augmentation and the dropout.
-        verbose: whether progress is shown.
+        class_weights: one weight a class, to offset imbalance.
+        work: where the state is kept after each epoch; a state found there is gone on from.
+        listeners: callbacks of the user's own, which see one training through all phases.
 
     Returns:
         The history, one row an epoch, and one audit a phase: how many variables moved.
@@ -61,36 +52,53 @@ def fine_tune(
         RuntimeError: a variable moved that the phase had frozen.
     """
     state = State.load(work)
-    devices = parallel.current()
     state.restore("model", transfer.model.variables)
-    train, validation = data["train"], data["validation"]
-    weights = None if class_weights is None else class_weights[train.labels].astype("float32")
+    weights = None
+    if class_weights is not None:
+        weights = class_weights[data.task.kinds(data["train"].labels)].astype("float32")
+    audience = Audience(listeners, transfer.model, state)
     for phase in strategy.phases[state.phase :]:
         first = transfer.set_trainable(phase)
-
-        cut = Boundary(transfer, first, data, cache, views, augmentation, seed, verbose)
-        batches = Batches(
-            cut.inputs("train"),
-            train.labels,
-            views=first > 0,
-            sample_weights=weights,
-            batch_size=batch_size,
-            shuffle=True,
-            passes=phase.passes(len(train), batch_size),
-            devices=devices.count,
-            share=(devices.process, devices.processes),
-            seed=seed,
-            epoch=state.epoch,
-            transform=partial(vary, settings=augmentation) if first == 0 and augmentation else None,
-        )
-        held_out = Batches(
-            cut.inputs("validation"),
-            validation.labels,
-            views=first > 0,
-            batch_size=batch_size,
-        )
-        train_phase(transfer, phase, first, batches, held_out, state, work=work, verbose=verbose)
+        cut = data.cut(transfer, first)
+        train, held_out = phase_batches(cut, phase, state.epoch, batch_size, weights)
+        train_phase(transfer, phase, first, train, held_out, state, data, work, audience)
+    audience.end()
     return pd.DataFrame(state.history), state.audits
+
+
+def phase_batches(
+    cut: Boundary, phase: Phase, epoch: int, batch_size: int, weights: np.ndarray | None = None
+) -> tuple[Batches, Batches]:
+    """What a phase learns from, and what decides in it.
+
+    Args:
+        cut: the model at the phase's boundary.
+        phase: how often an epoch goes through the pictures.
+        epoch: the one to begin at.
+        batch_size: pictures a step.
+        weights: one a training picture.
+    """
+    data, devices = cut.data, parallel.current()
+    train, validation = data["train"], data["validation"]
+    vary_now = cut.first == 0 and data.augmentation is not None
+    batches = Batches(
+        cut.inputs("train"),
+        train.labels,
+        views=cut.first > 0,
+        sample_weights=weights,
+        batch_size=batch_size,
+        shuffle=True,
+        passes=phase.passes(len(train), batch_size),
+        devices=devices.count,
+        share=(devices.process, devices.processes),
+        seed=data.seed,
+        epoch=epoch,
+        transform=partial(vary, settings=data.augmentation) if vary_now else None,
+    )
+    held_out = Batches(
+        cut.inputs("validation"), validation.labels, views=cut.first > 0, batch_size=batch_size
+    )
+    return batches, held_out
 
 
 def train_phase(
@@ -100,9 +108,9 @@ def train_phase(
     train: Batches,
     validation: Batches,
     state: State,
-    *,
+    data: TrainingData,
     work: WorkFolder | None = None,
-    verbose: bool = True,
+    audience: Audience | None = None,
 ) -> None:
     """Train the part behind a boundary for one phase, and leave the best weights in the model.
 
@@ -114,29 +122,31 @@ def train_phase(
         train: batches of inputs at the boundary.
         validation: as `train`.
         state: where the training stands; it is moved on.
+        data: what the batches are of.
         work: where the state is saved.
-        verbose: whether progress is shown.
+        audience: the user's callbacks.
     """
     variables = transfer.model.variables
     part = transfer.trainable_part(first)
     optimizer = StagewiseAdam(phase.learning_rate, rate_factors=transfer.rate_factors(phase))
-    loss = SmoothedSparseCrossentropy(phase.label_smoothing)
-    part.compile(optimizer, loss=loss, metrics=["accuracy"])
+    loss = loss_of(data.task.name, phase.label_smoothing)
+    part.compile(optimizer, loss=loss, metrics=[accuracy_of(data.task.name)])
     optimizer.build(part.trainable_variables)
     state.restore("optimizer", optimizer.variables)
     if not state.start:
         state.start = fingerprints(variables)
     if not state.finished(phase):
         decay = _decay(phase, phase.epochs * len(train))
-        keeper = StateKeeper(state, phase, variables, part, validation, work)
-        with bar("steps", verbose) as display:
+        keeper = StateKeeper(state, phase, variables, part, validation, data.task, work)
+        heard = [] if audience is None else [audience.during(phase)]
+        with bar("steps", data.verbose) as display:
             part.fit(
                 train,
                 epochs=phase.epochs,
                 initial_epoch=state.epoch,
                 shuffle=False,
                 verbose=0,
-                callbacks=[decay, keeper, _PhaseBar(display, phase, len(train))],
+                callbacks=[decay, keeper, _PhaseBar(display, phase, len(train)), *heard],
             )
     state.restore("best", variables)
     moved = audit(phase, transfer.model, state.start, fingerprints(variables))

@@ -9,8 +9,9 @@ from recipes import backbones
 from recipes.backbones.base import Backbone
 from recipes.heads import classification_head
 from recipes.images.pipeline import Batches
+from recipes.strategies import Phase
+from recipes.tasks import Multiclass
 from recipes.transfer import parallel
-from recipes.transfer.strategies import Phase
 
 MAX_SIDE = 4_096
 MAX_CLASSES = 100_000
@@ -21,12 +22,14 @@ class TransferModel:
     """A classifier on a backbone, and what is needed to cut it.
 
     Attributes:
-        model: raw pictures (batch, H, W, 3), 0 to 255, to class probabilities (batch, classes).
+        model: raw pictures (batch, H, W, 3), 0 to 255, to probabilities (batch, units).
         backbone: where the stages are.
+        task: the name of what the head tells.
     """
 
     model: keras.Model
     backbone: Backbone
+    task: str = Multiclass.name
 
     @property
     def num_stages(self) -> int:
@@ -92,6 +95,7 @@ class TransferModel:
             "backbone": self.backbone.name,
             "image_size": list(self.backbone.image_size),
             "num_classes": self.model.output_shape[-1],
+            "task": self.task,
             "dropout": dropouts[0] if dropouts else 0.0,
         }
 
@@ -150,8 +154,9 @@ def predictions(model: keras.Model, batches: Batches) -> np.ndarray:
 
 
 def build(
-    backbone: str,
+    backbone: str | Backbone,
     num_classes: int,
+    task: str = Multiclass.name,
     *,
     weights: str | None = "pretrained",
     image_size: int | tuple[int, int] | None = None,
@@ -161,8 +166,9 @@ def build(
     """A classifier with a new head on a backbone.
 
     Args:
-        backbone: a name from `recipes.backbones.names()`.
-        num_classes: the number of exclusive classes, 2 or more.
+        backbone: a name from `recipes.backbones.names()`, or a `Backbone`, which is copied.
+        num_classes: how many outputs the head has.
+        task: the name of what it tells; it decides the activation.
         weights: "pretrained", None for the backbone's own initialization, or a weights file.
         image_size: side in pixels, or (height, width); None is the backbone's own.
         dropout: the share of pooled features dropped in training.
@@ -172,12 +178,18 @@ def build(
         ValueError: an unknown backbone, or weights of another architecture.
     """
     base = backbones.get(backbone, weights=weights, image_size=image_size, seed=seed)
-    probabilities = classification_head(base.model.output, num_classes, dropout=dropout, seed=seed)
-    return TransferModel(keras.Model(base.model.input, probabilities, name=base.name), base)
+    probabilities = classification_head(
+        base.model.output, num_classes, task, dropout=dropout, seed=seed
+    )
+    return TransferModel(keras.Model(base.model.input, probabilities, name=base.name), base, task)
 
 
-def from_dict(values: dict) -> TransferModel:
+def from_dict(values: dict, backbone: Backbone | None = None) -> TransferModel:
     """The architecture that `TransferModel.to_dict` described, with weights still to be assigned.
+
+    Args:
+        values: the description.
+        backbone: the one that it names, where that was an object.
 
     Raises:
         ValueError: a value is missing or out of its range: the text comes from a file, which may
@@ -186,8 +198,10 @@ def from_dict(values: dict) -> TransferModel:
     try:
         name, size = str(values["backbone"]), tuple(int(side) for side in values["image_size"])
         num_classes, dropout = int(values["num_classes"]), float(values["dropout"])
+        task = str(values.get("task", Multiclass.name))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"model: the description is damaged ({error!r}).") from None
-    if len(size) != 2 or max(size) > MAX_SIDE or not 2 <= num_classes <= MAX_CLASSES:
+    if len(size) != 2 or max(size) > MAX_SIDE or not 1 <= num_classes <= MAX_CLASSES:
         raise ValueError(f"model: {size} pixels and {num_classes} classes are out of range.")
-    return build(name, num_classes, weights=None, image_size=size, dropout=dropout)
+    base = name if backbone is None else backbone
+    return build(base, num_classes, task, weights=None, image_size=size, dropout=dropout)

@@ -63,7 +63,7 @@ def keep(folder: Path, cut: Boundary) -> None:
     pooled = cut.transfer.boundary(cut.transfer.num_stages)
     features = []
     for name in ("train", "validation"):
-        drawn = np.random.default_rng(cut.seed).permutation(len(cut.data[name]))[:MOST_ROWS]
+        drawn = np.random.default_rng(cut.data.seed).permutation(len(cut.data[name]))[:MOST_ROWS]
         features.append(cut.outputs(name, pooled, f"Novelty, {name}", np.sort(drawn)))
     write_arrays(folder / FILE, fit(*features))
 

@@ -19,8 +19,8 @@ import keras
 import numpy as np
 
 from recipes.lookup import find
+from recipes.settings import DATA_PARALLEL
 
-DATA_PARALLEL = "data_parallel"
 _PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 _ADDRESSES, _ID = "KERAS_DISTRIBUTION_JOB_ADDRESSES", "KERAS_DISTRIBUTION_PROCESS_ID"
 _LOST = re.compile("Gloo|[Cc]onnection (reset|closed|refused)|heartbeat|peer")

@@ -11,10 +11,10 @@ import numpy as np
 from recipes.files import digest
 from recipes.images.pipeline import Batches
 from recipes.run import WorkFolder
+from recipes.strategies import Phase
+from recipes.tasks import Task
 from recipes.transfer import parallel
 from recipes.transfer.model import predictions
-from recipes.transfer.refine import calibrated_loss
-from recipes.transfer.strategies import Phase
 
 
 class TrainingDivergedError(ValueError):
@@ -112,6 +112,7 @@ class StateKeeper(keras.callbacks.Callback):
         variables: of the whole model.
         part: the model in training; its variables are those that may move.
         validation: what decides.
+        task: how it is judged.
         work: where the state is saved, if anywhere.
     """
 
@@ -122,6 +123,7 @@ class StateKeeper(keras.callbacks.Callback):
         variables: Sequence,
         part: keras.Model,
         validation: Batches,
+        task: Task,
         work: WorkFolder | None,
     ):
         super().__init__()
@@ -130,12 +132,13 @@ class StateKeeper(keras.callbacks.Callback):
         self.variables = variables
         self.part = part
         self.validation = validation
+        self.task = task
         self.work = work
 
     def on_train_begin(self, logs=None):
         """Validate what a phase after the first begins with: it has been trained."""
         if self.state.phase and self.state.best_loss is None:
-            self.state.best_loss = calibrated_loss(*self._validated())
+            self.state.best_loss = self.task.calibrated_loss(*self._validated())
             self.state.put("best", self.variables, self.part.variables)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -144,11 +147,10 @@ class StateKeeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Validate and note the epoch, or stop where its loss is not a number."""
-        labels, chances = self._validated()
-        likelihood = np.maximum(chances[np.arange(len(labels)), labels], np.float32(1e-30))
-        logs["val_loss"] = float(-np.log(likelihood).mean())
-        logs["val_accuracy"] = float((chances.argmax(axis=1) == labels).mean())
-        logs["val_calibrated_loss"] = calibrated_loss(labels, chances)
+        targets, outputs = self._validated()
+        logs["val_loss"] = self.task.loss(targets, outputs)
+        logs["val_accuracy"] = self.task.accuracy(targets, outputs)
+        logs["val_calibrated_loss"] = self.task.calibrated_loss(targets, outputs)
         row = {name: float(value) for name, value in logs.items()}
         if not all(math.isfinite(row[name]) for name in ("loss", "val_loss")):
             raise TrainingDivergedError(
@@ -174,7 +176,7 @@ class StateKeeper(keras.callbacks.Callback):
         self.model.stop_training = state.finished(self.phase)
 
     def _validated(self) -> tuple[np.ndarray, np.ndarray]:
-        """The validation part's labels, and what the model makes of its pictures."""
+        """The validation part's targets, and what the model makes of its pictures."""
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
         return self.validation.targets, predictions(self.model, self.validation)

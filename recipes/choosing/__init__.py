@@ -1,0 +1,1 @@
+"""By which strategy a run is trained: as named, by measurement, or by a race."""
