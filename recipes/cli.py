@@ -1,7 +1,7 @@
 """The command line: argument parsing only, and one clear line where something is wrong.
 
 Keras is imported by the command that needs it, so that help answers at once. An option that is not
-given is not passed on: its default is that of the function behind the command.
+given is not passed on: its default is that of the settings, or of the function behind the command.
 """
 
 import argparse
@@ -11,8 +11,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from recipes import settings
+from recipes.settings import default_in_words, options_of
+
 UNUSABLE = 2
 INTERRUPTED = 130
+GROUPS = {
+    "data": "pictures and labels",
+    "model": "the network",
+    "training": "the training",
+    "choosing": "the strategy",
+}
+TYPES = {
+    settings.COUNT: int,
+    settings.WHOLE: int,
+    settings.POSITIVE: float,
+    settings.SHARE: float,
+    settings.TEST_SHARE: float,
+    settings.DROPOUT: float,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,15 +59,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from recipes import __version__
+
     parser = argparse.ArgumentParser(
         prog="recipes", description="Train and use image classifiers by transfer learning."
     )
+    parser.add_argument("--version", action="version", version=f"recipes {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    fit = _command(commands, "fit", _fit, "train a classifier on a folder of pictures")
-    fit.add_argument("folder", help="one subfolder a class, or train/, val/, test/ with them")
+    fit = _command(commands, "fit", _fit, "train a classifier on pictures and their labels")
+    fit.add_argument(
+        "data",
+        help="a folder with one subfolder a class (or train/, val/, test/ with them), a folder of "
+        "files for --labels-from-name, or a CSV file of files and labels",
+    )
     fit.add_argument("--output", required=True, help="the run's folder, made by this command")
-    _add_fit_options(fit)
+    fit.add_argument("--overwrite", action="store_true", help="replace a finished run")
+    _add_settings(fit, GROUPS)
 
     predict = _command(commands, "predict", _predict, "classify pictures with a finished run")
     predict.add_argument("model", help="a run folder, or a backbone's name for ImageNet's classes")
@@ -58,10 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--top-k", type=int, help="labels a picture (3)")
     predict.add_argument("--csv", metavar="FILE", help="write the table to a file too")
 
-    scan = _command(commands, "scan", _scan, "list what is in a folder, and what is wrong with it")
-    scan.add_argument("folder")
-    scan.add_argument("--groups", help="CSV file (file, group) or regular expression")
+    scan = _command(commands, "scan", _scan, "list pictures and labels, and what is wrong")
+    scan.add_argument("data", help="as for fit")
     scan.add_argument("--csv", metavar="FILE", help="write one row a file to a CSV file")
+    _add_settings(scan, {"data": GROUPS["data"]})
 
     demo = _command(commands, "demo", _demo, "train on pictures that come with scikit-learn")
     demo.add_argument("--output", required=True, help="the run's folder")
@@ -70,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     rerun = _command(commands, "rerun", _rerun, "train again as a run was, and compare")
     rerun.add_argument("run", help="the run folder, or its run.json")
     rerun.add_argument("--output", required=True, help="the new run's folder")
+    rerun.add_argument("--data", help="the pictures, if they are no longer where they were")
     rerun.add_argument("--overwrite", action="store_true", help="replace a finished run")
 
     export = _command(commands, "export", _export, "write a finished run for another runtime")
@@ -80,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--overwrite", action="store_true", help="replace what is there")
 
     search = _command(commands, "search", _search, "search the settings of a training")
-    search.add_argument("data", help="a folder of pictures, or a CSV file with --target")
+    search.add_argument("data", help="as for fit; or a CSV file of numbers, with --target")
     search.add_argument("--directory", required=True, help="the search's folder, made by this")
     _add_search_options(search)
 
@@ -96,43 +122,32 @@ def _command(commands, name, function, text) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_fit_options(fit: argparse.ArgumentParser) -> None:
-    """The options of `fit`: names and defaults of `recipes.fit_folder`, defaults in brackets."""
-    add = fit.add_argument
-    add(
-        "--strategy",
-        help="auto, race, small_similar, small_dissimilar, large_similar, large_dissimilar, "
-        "head_only or full (auto)",
-    )
-    add("--backbone", help="see `recipes backbones` (efficientnet_lite0)")
-    add("--weights", help="pretrained, or a local weights file (what the strategy says)")
-    add("--image-size", type=int, metavar="PIXELS", help="side of the pictures (the backbone's)")
-    add("--epochs", type=int, help="at the most so many in each phase (the strategy's)")
-    add("--batch-size", type=int, help="pictures a step (32)")
-    add("--dropout", type=float, help="share of features dropped before the classifier (0.2)")
-    add("--augmentation", help="none, light or strong (light)")
-    add("--views", type=int, help="versions of a picture in the cache of a frozen part (1)")
-    add(
-        "--class-weights",
-        action=argparse.BooleanOptionalAction,
-        help="whether rare classes weigh more (from an imbalance of 1.5)",
-    )
-    add("--validation", type=float, help="share of the pictures (0.15)")
-    add("--test", type=float, help="share of the pictures (0.15)")
-    add("--groups", help="CSV file (file, group) or regular expression: groups stay together")
-    add("--large-from", type=int, help="pictures a class that count as many (1000)")
-    add("--dissimilar-from", type=float, help="divergence that counts as unlike (0.13)")
-    add("--cache-limit", type=int, metavar="BYTES", help="memory for features (2147483648)")
-    add("--distribution", help="data_parallel: all devices share each batch (one device)")
-    add("--seed", type=int, help="of everything random (0)")
-    add("--overwrite", action="store_true", help="replace a finished run")
+def _add_settings(parser: argparse.ArgumentParser, titles: dict[str, str]) -> None:
+    """The options of `recipes.Settings`, group by group, with their defaults in brackets."""
+    groups = {name: parser.add_argument_group(title) for name, title in titles.items()}
+    for group, one in options_of():
+        if group not in groups:
+            continue
+        rule, how = one.metadata["rule"], {}
+        if rule is settings.TRUTH:
+            how = {"action": argparse.BooleanOptionalAction}
+        elif rule is settings.COLUMNS:
+            how = {"nargs": "+", "metavar": "COLUMN"}
+        elif rule in TYPES:
+            how = {"type": TYPES[rule], "metavar": "N" if TYPES[rule] is int else "X"}
+        elif isinstance(rule, tuple):
+            how = {"metavar": "NAME"}
+        else:
+            how = {"metavar": "SIZE" if rule is settings.SIZE else "TEXT"}
+        text = f"{one.metadata['help']} ({default_in_words(one)})".replace("%", "%%")
+        groups[group].add_argument(f"--{one.name.replace('_', '-')}", help=text, **how)
 
 
 def _add_search_options(search: argparse.ArgumentParser) -> None:
     """The options of `search`: names and defaults of `recipes.search`, defaults in brackets."""
     add = search.add_argument
-    add("--recipe", help="transfer, cnn, resnet, mobilenet, or mlp for a CSV file (transfer)")
-    add("--target", help="the CSV file's column of classes")
+    add("--recipe", help="transfer, or a recipe such as cnn; mlp with --target (transfer)")
+    add("--target", help="of a CSV file of numbers: the column of classes")
     add("--algorithm", help="grid, random, bayesian, hyperband or genetic (bayesian)")
     add("--max-trials", type=int, help="settings to try (20)")
     add("--max-epochs", type=int, help="at the most so many a trial, or a phase of it (20)")
@@ -149,6 +164,7 @@ def _add_search_options(search: argparse.ArgumentParser) -> None:
     add("--trial-timeout", type=float, metavar="SECONDS", help="after which a trial is lost")
     add("--backbone", help="of transfer, see `recipes backbones` (efficientnet_lite0)")
     add("--image-size", type=int, metavar="PIXELS", help="side of the pictures")
+    add("--task", help="of transfer: auto, multiclass, binary or multilabel (auto)")
     add("--seed", type=int, help="of everything random (0)")
     add("--overwrite", action="store_true", help="replace another search there")
 
@@ -171,30 +187,49 @@ def _import_keras() -> None:
 
 def _fit(**options) -> None:
     _import_keras()
-    from recipes.workflow import fit_folder
+    from recipes.workflow import fit
 
-    _show(fit_folder(**options))
+    _show(fit(**_columns(options)))
+
+
+def _columns(options: dict) -> dict:
+    """One column's name rather than a list of one."""
+    columns = options.get("label_column", [])
+    return {**options, "label_column": columns[0]} if len(columns) == 1 else options
 
 
 def _show(run) -> None:
-    """The end of a training: accuracy, strategy and why, where the report lies."""
-    print(f"accuracy  {run.metrics['accuracy']:.1%} on {run.metrics['pictures']} test pictures")
-    print(f"strategy  {run.decision.strategy}")
-    print(f"why       {run.decision.reason}")
-    print(f"report    {run.folder / 'report.html'}")
+    """The end of a training: the figures, strategy and why, where the report lies."""
+    found, part = run.metrics, run.metrics["part"]
+    low, high = found["accuracy_interval"]
+    several = run.task.name == "multilabel"
+    rows = {
+        "all labels right" if several else "accuracy": f"{found['accuracy']:.1%} ({low:.1%} to "
+        f"{high:.1%} with 95 % confidence) on {found['pictures']} {part} pictures"
+    }
+    if part == "validation":
+        rows["no test part"] = "these pictures also decided when to stop"
+    if "mean_average_precision" in found:
+        rows["mean precision"] = f"{found['mean_average_precision']:.3f} (average precision)"
+    if "threshold" in found:
+        rows["threshold"] = f"{found['threshold']:.3f}, from which it is {run.task.positive}"
+    rows |= {"strategy": run.decision.strategy, "why": run.decision.reason}
+    rows["report"] = str(run.folder / "report.html")
+    for name, text in rows.items():
+        print(f"{name:18}{text}")
 
 
 def _predict(csv: str | None = None, **options) -> None:
     _import_keras()
-    from recipes.workflow import predict
+    from recipes.prediction import predict
 
     _print_table(predict(**options), csv)
 
 
-def _scan(folder: str, groups: str | None = None, csv: str | None = None) -> None:
-    from recipes.images.folder import describe, scan
+def _scan(csv: str | None = None, **options) -> None:
+    from recipes.images.inspection import describe, scan
 
-    frame = scan(folder, groups=groups)
+    frame = scan(**_columns(options))
     print(describe(frame))
     if csv:
         frame.to_csv(csv, index=False)
@@ -234,9 +269,9 @@ def _search(data: str, recipe: str | None = None, **options) -> None:
 
     from recipes.tuning.search import search
 
-    table = Path(data).suffix.lower() == ".csv"
-    recipe = recipe or ("mlp" if table else "transfer")
-    result = search(recipe, pd.read_csv(data) if table else data, **options)
+    numbers = "target" in options
+    recipe = recipe or ("mlp" if numbers else "transfer")
+    result = search(recipe, pd.read_csv(data) if numbers else data, **options)
     if result is None:  # a worker of several machines
         return
     for name, value in result.best.items():

@@ -156,29 +156,3 @@ def plain(metrics: dict) -> dict:
         name: value if isinstance(value, int | list) else float(value)
         for name, value in metrics.items()
     }
-
-
-def best_threshold(truth: np.ndarray, chances: np.ndarray, least: int = 8) -> float:
-    """The probability from which a label counts: that of the best F1, the nearest to 0.5.
-
-    Where fewer than `least` pictures have the label, or lack it, they cannot say, and it is 0.5.
-
-    Args:
-        truth: (n,), 0 or 1.
-        chances: (n,), of 1.
-        least: pictures of each kind.
-
-    Example:
-        >>> truth = np.repeat([0, 1], 10)
-        >>> round(best_threshold(truth, np.where(truth, 0.4, 0.2)), 6)
-        0.3
-    """
-    if min(truth.sum(), (1 - truth).sum()) < least:
-        return 0.5
-    values = np.unique(np.append(chances, [0.0, 1.0]))
-    candidates = np.append((values[1:] + values[:-1]) / 2, 0.5)
-    taken = chances[None] >= candidates[:, None]
-    hits = (taken * truth).sum(axis=1)
-    scores = 2 * hits / (taken.sum(axis=1) + truth.sum())
-    best = candidates[scores >= scores.max() - 1e-12]
-    return float(best[np.abs(best - 0.5).argmin()])

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from recipes.tasks.base import Task, best_threshold, plain, share_right
+from recipes.tasks.base import Task, plain, share_right
 from recipes.tasks.calibration import best_temperature, label_calibration_error, sigmoid_loss
+from recipes.tasks.thresholds import balanced_accuracy, best_threshold
 
 
 @final
@@ -100,10 +101,11 @@ class Binary(Task):
         return sigmoid_loss(targets, outputs, float(np.log(temperatures[0])))
 
     def tuned(self, targets: np.ndarray, outputs: np.ndarray) -> "Binary":
-        """With the threshold of the best F1, unless one was given."""
+        """With the threshold of the best balanced accuracy, unless one was given."""
         if self.thresholds is not None:
             return self
-        return self.with_options(thresholds=(best_threshold(targets[:, 0], outputs[:, 0]),))
+        best = best_threshold(targets[:, 0], outputs[:, 0], balanced_accuracy)
+        return self.with_options(thresholds=(best,))
 
     def evaluate(self, targets: np.ndarray, outputs: np.ndarray) -> dict:
         """Metrics of pictures that were not trained on, at the threshold where one matters.

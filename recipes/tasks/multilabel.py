@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from recipes.tasks.base import SEPARATOR, Task, best_threshold, plain, share_right
+from recipes.tasks.base import SEPARATOR, Task, plain, share_right
 from recipes.tasks.calibration import best_temperature, label_calibration_error, sigmoid_loss
+from recipes.tasks.thresholds import best_threshold, f1
 
 
 @final
@@ -104,7 +105,7 @@ class Multilabel(Task):
         if self.thresholds is not None:
             return self
         pairs = zip(targets.T, outputs.T, strict=True)
-        return self.with_options(thresholds=tuple(best_threshold(t, p) for t, p in pairs))
+        return self.with_options(thresholds=tuple(best_threshold(t, p, f1) for t, p in pairs))
 
     def evaluate(self, targets: np.ndarray, outputs: np.ndarray) -> dict:
         """Metrics of pictures that were not trained on, at the thresholds where they matter.
@@ -147,7 +148,7 @@ class Multilabel(Task):
         rows = []
         for k, name in enumerate(self.classes):
             truth, chances = targets[:, k], outputs[:, k]
-            precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+            precision, recall, f1_score, _ = metrics.precision_recall_fscore_support(
                 truth, said[:, k], average="binary", zero_division=0
             )
             rows.append(
@@ -160,7 +161,7 @@ class Multilabel(Task):
                     else np.nan,
                     "precision": precision,
                     "recall": recall,
-                    "f1": f1,
+                    "f1": f1_score,
                     "calibration_error": label_calibration_error(truth, chances),
                 }
             )
