@@ -247,8 +247,8 @@ def _train(
         )
         first = plan.phases[-1].first_trainable(transfer.num_stages) if plan.phases else 0
         cut = training.cut(transfer, first)
-        temperature = refine.calibrate(cut)
-        training = replace(training, task=refine.tune(cut))
+        temperature, task = refine.calibrate(cut)
+        training = replace(training, task=task)
         novelty.keep(work.folder, cut)
         info = {
             "config": {**_given(data, pictures.source, output), **settings.to_dict()},

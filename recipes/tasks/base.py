@@ -77,6 +77,10 @@ class Task(ABC):
     def loss_at(self, targets: np.ndarray, outputs: np.ndarray, temperatures: np.ndarray) -> float:
         """The mean log loss with logits divided by temperatures."""
 
+    @abstractmethod
+    def tempered(self, outputs: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
+        """The outputs with logits divided by temperatures."""
+
     def calibrated_loss(self, targets: np.ndarray, outputs: np.ndarray) -> float:
         """Log loss at the best temperature: it does not blame a model for being too sure.
 
@@ -88,7 +92,12 @@ class Task(ABC):
         return self.loss_at(targets, outputs, self.temperatures(targets, outputs))
 
     def tuned(self, targets: np.ndarray, outputs: np.ndarray) -> "Task":
-        """The task with what is chosen on the validation part: thresholds, where it has any."""
+        """The task with what is chosen on the validation part: thresholds, where it has any.
+
+        Args:
+            targets: of pictures that were not trained on.
+            outputs: calibrated ones.
+        """
         return self
 
     @abstractmethod

@@ -9,7 +9,12 @@ import pandas as pd
 from sklearn import metrics
 
 from recipes.tasks.base import Task, plain, share_right
-from recipes.tasks.calibration import best_temperature, label_calibration_error, sigmoid_loss
+from recipes.tasks.calibration import (
+    best_temperature,
+    label_calibration_error,
+    sigmoid_loss,
+    tempered_sigmoid,
+)
 from recipes.tasks.thresholds import balanced_accuracy, best_threshold
 
 
@@ -99,6 +104,10 @@ class Binary(Task):
     def loss_at(self, targets: np.ndarray, outputs: np.ndarray, temperatures: np.ndarray) -> float:
         """The mean log loss with the logit divided by a temperature."""
         return sigmoid_loss(targets, outputs, float(np.log(temperatures[0])))
+
+    def tempered(self, outputs: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
+        """The probabilities with the logit divided by a temperature."""
+        return tempered_sigmoid(outputs, temperatures)
 
     def tuned(self, targets: np.ndarray, outputs: np.ndarray) -> "Binary":
         """With the threshold of the best balanced accuracy, unless one was given."""

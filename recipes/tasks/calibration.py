@@ -57,9 +57,23 @@ def sigmoid_loss(truth: np.ndarray, probabilities: np.ndarray, log_temperature: 
         >>> round(sigmoid_loss(np.array([1.0]), np.array([0.5]), 0.0), 4)
         0.6931
     """
-    chances = np.clip(probabilities.astype("float64"), 1e-7, 1 - 1e-7)
-    logits = np.log(chances / (1 - chances)) / np.exp(log_temperature)
+    logits = _logits(probabilities) / np.exp(log_temperature)
     return float((np.logaddexp(0, logits) - truth * logits).mean())
+
+
+def tempered_sigmoid(probabilities: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
+    """Probabilities of yes with their logits divided by temperatures.
+
+    Example:
+        >>> tempered_sigmoid(np.array([0.5, 0.8]), np.array([2.0, 2.0])).round(3).tolist()
+        [0.5, 0.667]
+    """
+    return 1 / (1 + np.exp(-_logits(probabilities) / temperatures))
+
+
+def _logits(probabilities: np.ndarray) -> np.ndarray:
+    chances = np.clip(probabilities.astype("float64"), 1e-7, 1 - 1e-7)
+    return np.log(chances / (1 - chances))
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:

@@ -6,6 +6,7 @@ from typing import ClassVar, final
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 from sklearn import metrics
 
 from recipes.tasks.base import Task, plain, share_right
@@ -82,6 +83,10 @@ class Multiclass(Task):
     def loss_at(self, targets: np.ndarray, outputs: np.ndarray, temperatures: np.ndarray) -> float:
         """The mean log loss with logits divided by a temperature."""
         return softmax_loss(targets, outputs, float(np.log(temperatures[0])))
+
+    def tempered(self, outputs: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
+        """The probabilities with logits divided by a temperature."""
+        return softmax(np.log(np.maximum(outputs, 1e-30)) / temperatures, axis=1)
 
     def evaluate(self, targets: np.ndarray, outputs: np.ndarray) -> dict:
         """Metrics of pictures that were not trained on.

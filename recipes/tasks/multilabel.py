@@ -9,7 +9,12 @@ import pandas as pd
 from sklearn import metrics
 
 from recipes.tasks.base import SEPARATOR, Task, plain, share_right
-from recipes.tasks.calibration import best_temperature, label_calibration_error, sigmoid_loss
+from recipes.tasks.calibration import (
+    best_temperature,
+    label_calibration_error,
+    sigmoid_loss,
+    tempered_sigmoid,
+)
 from recipes.tasks.thresholds import best_threshold, f1
 
 
@@ -99,6 +104,10 @@ class Multilabel(Task):
             for k, temperature in enumerate(temperatures)
         ]
         return float(np.mean(losses))
+
+    def tempered(self, outputs: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
+        """The probabilities with each label's logit divided by its temperature."""
+        return tempered_sigmoid(outputs, temperatures)
 
     def tuned(self, targets: np.ndarray, outputs: np.ndarray) -> "Multilabel":
         """With each label's threshold of the best F1, unless they were given."""

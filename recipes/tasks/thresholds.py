@@ -57,7 +57,7 @@ def best_threshold(truth: np.ndarray, chances: np.ndarray, score: Score) -> floa
         >>> best_threshold(truth[38:42], np.array([0.2, 0.2, 0.4, 0.2]), f1)
         0.5
     """
-    values = np.unique(np.quantile(chances, np.linspace(0, 1, MOST_CANDIDATES)))
+    values = np.unique(np.quantile(chances, np.linspace(0, 1, MOST_CANDIDATES), method="nearest"))
     candidates = np.append((values[1:] + values[:-1]) / 2, HALF)
     candidates = candidates[np.argsort(np.abs(candidates - HALF), kind="stable")]
     rng = np.random.default_rng(0)
