@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from recipes import backbones, export
-from recipes.rewriting import rewrite
+from recipes import backbones
+from recipes.export import FORMATS
+from recipes.export.checking import check
+from recipes.export.rewriting import rewrite
 
 pytestmark = pytest.mark.tensorflow_only
 
@@ -48,8 +50,11 @@ def finish(inputs, x):
 def repeated_in_onnx_runtime(model, path):
     size = model.input_shape[1:]
     pixels = np.random.default_rng(0).integers(0, 256, (64, *size)).astype("uint8")
-    export.FORMATS["onnx"].write(model, path, ["a"])
-    return export.check(export.FORMATS["onnx"].load(path), model, pixels)
+    labels = {"classes": ["a", "b", "c", "d", "e"]}
+    FORMATS["onnx"].write(model, path, labels)
+    predict, carried = FORMATS["onnx"].load(path)
+    assert carried == labels
+    return check(predict, model, pixels)
 
 
 @pytest.mark.parametrize("body", [normalization, depthwise, gelu, nested, grouped, ordinary])

@@ -1,0 +1,128 @@
+"""A finished run as a file for another runtime, checked there on real pictures.
+
+Keras' own exporters write the file; before it is given its name, a second runtime has to repeat
+the model's probabilities. The file takes pictures as they are, 0 to 255, in batches of any size,
+and carries its labels: the class names.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+
+from recipes.export.base import ExportError, Format
+from recipes.export.checking import check_file, real_pictures
+from recipes.export.litert import LiteRT
+from recipes.export.onnx import Onnx
+from recipes.export.saved_model import SavedModel
+from recipes.export.torch import Torch
+from recipes.files import write_text
+from recipes.lookup import find
+from recipes.run import Run
+from recipes.transfer.results import model_of
+
+FORMATS: dict[str, Format] = {
+    format.name: format for format in (Onnx(), SavedModel(), LiteRT(), Torch())
+}
+_MODULE = "from recipes.export import main; main()"
+
+
+def export_run(
+    run: str | Path,
+    format: str = "onnx",
+    *,
+    output: str | Path | None = None,
+    pictures: str | Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a finished run as a file for another runtime, and check it there.
+
+    Beside the file a script `<name>_predict.py` is written that predicts with it without this
+    library.
+
+    Args:
+        run: the run folder.
+        format: "onnx", "saved_model", "litert" or "torch".
+        output: the file (a folder for "saved_model"); in the run folder by default.
+        pictures: a folder of pictures to check with; those that the run was trained on by default.
+        overwrite: replace what is at `output`.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        FileExistsError: there is something at `output`.
+        FileNotFoundError: there is no such run, or its pictures are gone and no others are named.
+        ExportError: the second runtime gives other probabilities, or the file has another input.
+        ImportError: a package that the format needs is missing; the text names the extra.
+
+    Example:
+        >>> export_run("runs/photos", "onnx")  # doctest: +SKIP
+        PosixPath('runs/photos/model.onnx')
+    """
+    kind = find(format, FORMATS, what="format")
+    run = Run.load(run)
+    path = Path(output) if output else run.folder / kind.file
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"output: {path} exists; choose another, or allow overwrite.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"output: there is no folder {path.parent}.")
+    if keras.backend.backend() not in kind.backends:
+        return _under_backend(kind.backends[0], run.folder, format, path, pictures, overwrite)
+    model = model_of(run)
+    height, width = model.input_shape[1:3]
+    pixels = real_pictures(run, pictures, (height, width))
+    model(pixels[:1].astype("float32"))  # an exporter refuses a model that was never called
+    labels = {"classes": run.classes}
+    with tempfile.TemporaryDirectory(dir=path.parent) as place:
+        made = Path(place) / path.name
+        try:
+            kind.write(model, made, labels)
+            check_file(kind, made, labels, model, pixels)
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"format {format!r} needs the package {error.name}: "
+                f"pip install 'keras-model-recipes[export]'"
+            ) from None
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(made, path)
+    write_text(path.with_name(f"{path.stem}_predict.py"), kind.script(path.name, (width, height)))
+    return path
+
+
+def _under_backend(
+    backend: str,
+    folder: Path,
+    format: str,
+    path: Path,
+    pictures: str | Path | None,
+    overwrite: bool,
+) -> Path:
+    """The same call in a process of another backend, which alone can write the format."""
+    arguments = [str(folder), format, str(path), str(pictures or ""), str(int(overwrite))]
+    finished = subprocess.run(
+        [sys.executable, "-c", _MODULE, *arguments],
+        env={
+            **os.environ,
+            "KERAS_BACKEND": backend,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ExportError(f"Under the backend {backend}: {last}")
+    return path
+
+
+def main() -> None:
+    """Export with the words of the command line: run, format, output, pictures, overwrite."""
+    folder, format, path, pictures, overwrite = sys.argv[1:]
+    export_run(folder, format, output=path, pictures=pictures or None, overwrite=overwrite == "1")

@@ -1,0 +1,129 @@
+"""The report of a run: plots as PNG files, and one HTML page that holds them all.
+
+The page is made from the run folder's files and plots. File and class names are escaped.
+"""
+
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from recipes import page
+from recipes.files import read_json, replace, write_text
+from recipes.page import Part, Picture, Table
+from recipes.report import multiclass
+from recipes.report.plots import plot_history, plot_pictures
+from recipes.run import read_table
+
+SAMPLES = 18
+SKIPPED = 200
+
+
+def write(
+    folder: str | Path,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    test_pixels: np.ndarray,
+    explain: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+) -> Path:
+    """Write the plots and `report.html` into a run's folder.
+
+    Args:
+        folder: holds the run's JSON and CSV files.
+        pixels: the training part, (n, H, W, 3), uint8; a few of it are shown.
+        labels: (n,), its classes as integers.
+        test_pixels: the test part, in the order of `predictions.csv`.
+        explain: pictures and a class each to maps of where the evidence lies, for the mistakes.
+
+    Returns:
+        The page's path.
+    """
+    folder = Path(folder)
+    info = read_json(folder / "run.json")
+    dataset = read_table(folder / "dataset.csv")
+    predictions = read_table(folder / "predictions.csv")
+    shown = np.linspace(0, len(labels) - 1, min(SAMPLES, len(labels))).astype(int)
+    titles = multiclass.names(labels[shown], info["classes"])
+    samples = plot_pictures(pixels[shown], titles)
+    title, strip = multiclass.head(info)
+    sections = {
+        "The decision": _decision(info["decision"]),
+        "Learning curves": _curves(folder / "history.csv", info["audit"]),
+        **multiclass.results(info, predictions, test_pixels, explain),
+        "The pictures": _pictures(
+            dataset,
+            Picture.of(samples, "samples", "Training pictures"),
+            *multiclass.balance(info, dataset),
+        ),
+        "How it was made": [_origin(info)],
+    }
+    for part in chain.from_iterable(sections.values()):
+        if isinstance(part, Picture):
+            _write_png(folder, part)
+    content = page.render(
+        title,
+        heading=info["config"]["folder"].replace("\\", "/").rstrip("/").split("/")[-1],
+        subtitle=_subtitle(info),
+        strip=strip,
+        sections=sections,
+    )
+    return write_text(folder / "report.html", content)
+
+
+def _write_png(folder: Path, picture: Picture) -> None:
+    replace(folder / f"{picture.name}.png", lambda path: path.write_bytes(picture.png))
+
+
+def _subtitle(info: dict) -> str:
+    height, width = info["model"]["image_size"]
+    return Markup("{} at {} × {} pixels, strategy <b>{}</b>, seed {}, {:.0f} s").format(
+        info["model"]["backbone"],
+        height,
+        width,
+        info["decision"]["strategy"],
+        info["config"]["seed"],
+        info["seconds"],
+    )
+
+
+def _decision(decision: dict) -> list[Part]:
+    """The reason, and what was measured for it."""
+    rows = [
+        (name.replace("_", " "), page.text(value))
+        for name, value in decision["measurements"].items()
+        if value is not None
+    ]
+    return [decision["reason"], *([Table(rows, numbers=1)] if rows else [])]
+
+
+def _curves(history: Path, audit: list[dict]) -> list[Part]:
+    """The training by epoch, and which variables moved in which phase."""
+    if not audit:
+        return ["Nothing was trained."]
+    rows = [(one["phase"], one["trainable"], one["moved"], one["frozen"]) for one in audit]
+    header = ("phase", "variables trainable", "moved", "frozen, unmoved")
+    curves = plot_history(pd.read_csv(history), multiclass.SCORE)
+    alt = f"Loss, {multiclass.SCORE} and learning rate by epoch"
+    return [Picture.of(curves, "history", alt), Table(rows, header, numbers=3)]
+
+
+def _pictures(
+    dataset: pd.DataFrame, samples: Picture, sentence: str, balance: Picture
+) -> list[Part]:
+    """What there was to learn from, and what was left out."""
+    counts = dataset.loc[dataset["status"] == "ok", "part"].value_counts()
+    parts = [f"{counts.get(part, 0)} {part}" for part in ("train", "validation", "test")]
+    skipped = dataset.loc[dataset["status"] != "ok", ["path", "reason"]]
+    left_out = f"; {len(skipped)} skipped" if len(skipped) else ""
+    rows = skipped.head(SKIPPED).to_numpy().tolist()
+    table = [Table(rows, ("skipped file", "reason"))] if rows else []
+    return [f"{', '.join(parts)}{left_out}. {sentence}", samples, balance, *table]
+
+
+def _origin(info: dict) -> Table:
+    """Configuration, versions, machine and licence."""
+    known = chain.from_iterable(info[name].items() for name in ("config", "versions", "machine"))
+    return Table([*known, ("weights", f"{info['source']}, {info['licence']}")])
