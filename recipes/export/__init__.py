@@ -77,7 +77,8 @@ def export_run(
     height, width = model.input_shape[1:3]
     pixels = real_pictures(run, pictures, (height, width))
     model(pixels[:1].astype("float32"))  # an exporter refuses a model that was never called
-    labels = {"classes": run.classes}
+    labels = {"task": run.task.name, **run.task.to_dict()}
+    del labels["name"]
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         made = Path(place) / path.name
         try:

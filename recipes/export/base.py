@@ -41,7 +41,7 @@ class Format(ABC):
         Args:
             model: pictures of 0 to 255 to probabilities; it was called before.
             path: of the file, which does not exist.
-            labels: JSON-able; "classes" are the names in the order of the outputs.
+            labels: JSON-able: "task"; "classes", the names; and "thresholds", where it has any.
         """
 
     @staticmethod

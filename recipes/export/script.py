@@ -28,10 +28,18 @@ def main(load, file, size):
         print(path, *answer(np.asarray(predict(batch))[0], labels), sep="\t")
 
 
-def answer(probabilities, labels):
-    """The likeliest class and its probability, as texts."""
-    best = probabilities.argmax()
-    return labels["classes"][best], f"{probabilities[best]:.4f}"
+def answer(outputs, labels):
+    """What the outputs say, and its probability, as texts."""
+    classes, thresholds = labels["classes"], labels.get("thresholds", [0.5] * len(outputs))
+    if labels["task"] == "multilabel":
+        said = [name for name, p, t in zip(classes, outputs, thresholds, strict=True) if p >= t]
+        return ";".join(said), *(f"{p:.4f}" for p in outputs)
+    if labels["task"] == "binary":
+        outputs = np.array([1 - outputs[0], outputs[0]])
+        best = int(outputs[1] >= thresholds[0])
+    else:
+        best = outputs.argmax()
+    return classes[best], f"{outputs[best]:.4f}"
 
 
 def decode(path, size):

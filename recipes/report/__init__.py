@@ -13,13 +13,16 @@ from markupsafe import Markup
 
 from recipes import page
 from recipes.files import read_json, replace, write_text
-from recipes.page import Part, Picture, Table
-from recipes.report import multiclass
+from recipes.images.inspection import SKIPPED, UNLABELLED
+from recipes.page import Part, Picture, Table, short
+from recipes.report import binary, multiclass, multilabel
 from recipes.report.plots import plot_history, plot_pictures
 from recipes.run import read_table
 
+KINDS = {"multiclass": multiclass, "binary": binary, "multilabel": multilabel}
+SCORE = "accuracy"
 SAMPLES = 18
-SKIPPED = 200
+MOST_SKIPPED = 200
 
 
 def write(
@@ -34,8 +37,8 @@ def write(
     Args:
         folder: holds the run's JSON and CSV files.
         pixels: the training part, (n, H, W, 3), uint8; a few of it are shown.
-        labels: (n,), its classes as integers.
-        test_pixels: the test part, in the order of `predictions.csv`.
+        labels: (n,), their labels as texts.
+        test_pixels: the evaluated part, in the order of `predictions.csv`.
         explain: pictures and a class each to maps of where the evidence lies, for the mistakes.
 
     Returns:
@@ -43,20 +46,21 @@ def write(
     """
     folder = Path(folder)
     info = read_json(folder / "run.json")
+    kind = KINDS[info["task"]["name"]]
     dataset = read_table(folder / "dataset.csv")
     predictions = read_table(folder / "predictions.csv")
     shown = np.linspace(0, len(labels) - 1, min(SAMPLES, len(labels))).astype(int)
-    titles = multiclass.names(labels[shown], info["classes"])
-    samples = plot_pictures(pixels[shown], titles)
-    title, strip = multiclass.head(info)
+    samples = plot_pictures(pixels[shown], [short(name) for name in labels[shown]])
+    title, strip = kind.head(info)
     sections = {
         "The decision": _decision(info["decision"]),
         "Learning curves": _curves(folder / "history.csv", info["audit"]),
-        **multiclass.results(info, predictions, test_pixels, explain),
+        **kind.results(info, predictions, test_pixels, explain),
         "The pictures": _pictures(
             dataset,
             Picture.of(samples, "samples", "Training pictures"),
-            *multiclass.balance(info, dataset),
+            *kind.balance(info, dataset),
+            info["notes"],
         ),
         "How it was made": [_origin(info)],
     }
@@ -65,7 +69,7 @@ def write(
             _write_png(folder, part)
     content = page.render(
         title,
-        heading=info["config"]["folder"].replace("\\", "/").rstrip("/").split("/")[-1],
+        heading=_name(info["config"]),
         subtitle=_subtitle(info),
         strip=strip,
         sections=sections,
@@ -75,6 +79,12 @@ def write(
 
 def _write_png(folder: Path, picture: Picture) -> None:
     replace(folder / f"{picture.name}.png", lambda path: path.write_bytes(picture.png))
+
+
+def _name(config: dict) -> str:
+    """What the pictures are called: the folder, the table, or that they were in memory."""
+    given = config["data"] or "pictures in memory"
+    return given.replace("\\", "/").rstrip("/").split("/")[-1]
 
 
 def _subtitle(info: dict) -> str:
@@ -105,22 +115,24 @@ def _curves(history: Path, audit: list[dict]) -> list[Part]:
         return ["Nothing was trained."]
     rows = [(one["phase"], one["trainable"], one["moved"], one["frozen"]) for one in audit]
     header = ("phase", "variables trainable", "moved", "frozen, unmoved")
-    curves = plot_history(pd.read_csv(history), multiclass.SCORE)
-    alt = f"Loss, {multiclass.SCORE} and learning rate by epoch"
+    curves = plot_history(pd.read_csv(history), SCORE)
+    alt = f"Loss, {SCORE} and learning rate by epoch"
     return [Picture.of(curves, "history", alt), Table(rows, header, numbers=3)]
 
 
 def _pictures(
-    dataset: pd.DataFrame, samples: Picture, sentence: str, balance: Picture
+    dataset: pd.DataFrame, samples: Picture, sentence: str, balance: Picture, notes: list[str]
 ) -> list[Part]:
     """What there was to learn from, and what was left out."""
     counts = dataset.loc[dataset["status"] == "ok", "part"].value_counts()
     parts = [f"{counts.get(part, 0)} {part}" for part in ("train", "validation", "test")]
-    skipped = dataset.loc[dataset["status"] != "ok", ["path", "reason"]]
-    left_out = f"; {len(skipped)} skipped" if len(skipped) else ""
-    rows = skipped.head(SKIPPED).to_numpy().tolist()
+    skipped = dataset.loc[dataset["status"] == SKIPPED, ["path", "reason"]]
+    unlabelled = int((dataset["status"] == UNLABELLED).sum())
+    left_out = f"; {unlabelled} without labels, predicted" if unlabelled else ""
+    left_out += f"; {len(skipped)} skipped" if len(skipped) else ""
+    rows = skipped.head(MOST_SKIPPED).to_numpy().tolist()
     table = [Table(rows, ("skipped file", "reason"))] if rows else []
-    return [f"{', '.join(parts)}{left_out}. {sentence}", samples, balance, *table]
+    return [f"{', '.join(parts)}{left_out}. {sentence}", *notes, samples, balance, *table]
 
 
 def _origin(info: dict) -> Table:

@@ -1,71 +1,64 @@
-"""What a report says of a classifier with one label a picture; the rest is the same for any.
+"""What a report says of a classifier with one label a picture.
 
-A report of another kind of labels needs a module with the same five: `SCORE`, `head`, `results`,
-`names` and `balance`.
+A task's module has these three: `head`, `results` and `balance`; the rest is the same for any.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from sklearn import metrics
 
+from recipes.images.split import PARTS
 from recipes.page import Part, Picture, Table, short
-from recipes.report.plots import plot_pictures
-
-SCORE = "accuracy"
-"""The score of an epoch, as the history names it."""
+from recipes.report.common import (
+    MOST,
+    Explain,
+    accuracy,
+    numbers_table,
+    pictures,
+    plot_counts,
+    share,
+    worst_pictures,
+)
 
 
 def head(info: dict) -> tuple[str, list[tuple[str, str]]]:
     """The page's title, and the figures that matter most."""
     found = info["metrics"]
-    accuracy = f"{100 * found['accuracy']:.1f} %"
     strip = [
-        (accuracy, "accuracy on the test part"),
+        accuracy(found),
         (f"{found['macro_f1']:.3f}", "macro F1"),
         (f"{found['log_loss']:.3f}", "log loss"),
         (f"{found['calibration_error']:.3f}", "calibration error"),
-        (str(found["pictures"]), "test pictures, used once"),
+        pictures(found),
     ]
-    return f"{len(info['classes'])} classes, accuracy {accuracy}", strip
+    return f"{len(info['classes'])} classes, accuracy {share(found['accuracy'])}", strip
 
 
 def results(
-    info: dict,
-    predictions: pd.DataFrame,
-    pixels: np.ndarray,
-    explain: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+    info: dict, predictions: pd.DataFrame, pixels: np.ndarray, explain: Explain | None = None
 ) -> dict[str, list[Part]]:
-    """What came out on the test part: by class, and the worst mistakes.
+    """What came out: by class, and the worst mistakes.
 
     Args:
         info: the content of `run.json`.
         predictions: columns file, truth, prediction and probability, a row a picture.
-        pixels: the test part, in the order of the rows.
+        pixels: of the evaluated part, in the order of the rows.
         explain: pictures and a class each to maps of where the evidence lies.
     """
     classes = info["classes"]
-    scores = class_table(predictions, classes).itertuples(index=False)
-    table = Table(
-        [(row[0], *(f"{x:.3f}" for x in row[1:4]), f"{row[4]:.0f}") for row in scores],
-        ("class", "precision", "recall", "F1", "test pictures"),
-        numbers=4,
-    )
+    header = ("class", "precision", "recall", "F1", f"{info['metrics']['part']} pictures")
+    table = numbers_table(class_table(predictions, classes), header)
     confusion = plot_confusion(predictions, classes)
     worst = mistakes(predictions)
     return {
         "By class": [table, Picture.of(confusion, "confusion", "Confusion matrix")],
         "The most confident mistakes": (
-            _mistakes(worst, pixels[worst.index], classes, explain) if len(worst) else ["None."]
+            _mistakes(worst, pixels, classes, explain) if len(worst) else ["None."]
         ),
     }
-
-
-def names(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
-    """What stands above pictures of these labels, class numbers."""
-    return [short(classes[label]) for label in labels]
 
 
 def balance(info: dict, dataset: pd.DataFrame) -> tuple[str, Picture]:
@@ -75,8 +68,10 @@ def balance(info: dict, dataset: pd.DataFrame) -> tuple[str, Picture]:
         f"The largest class has {weights['imbalance']:.1f} times the training pictures of the "
         f"smallest; class weights were {'' if weights['used'] else 'not '}used."
     )
-    plot = plot_classes(dataset)
-    return sentence, Picture.of(plot, "classes", "Pictures in each class, by part")
+    used = dataset[dataset["status"] == "ok"]
+    counts = pd.crosstab(used["class"], used["part"])
+    counts = counts.reindex(index=info["classes"], columns=list(PARTS), fill_value=0)
+    return sentence, Picture.of(plot_counts(counts), "classes", "Pictures in each class, by part")
 
 
 def class_table(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
@@ -94,7 +89,7 @@ def class_table(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFra
     return pd.DataFrame({"class": classes, **dict(zip(names, columns, strict=True))})
 
 
-def mistakes(predictions: pd.DataFrame, most: int = 12) -> pd.DataFrame:
+def mistakes(predictions: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     """The wrong predictions of which the model was surest, the surest first."""
     wrong = predictions[predictions["truth"] != predictions["prediction"]]
     return wrong.sort_values("probability", ascending=False, kind="stable").head(most)
@@ -106,17 +101,10 @@ def _mistakes(worst: pd.DataFrame, pixels: np.ndarray, classes, explain) -> list
         f"{short(row.truth)}\ntaken for {short(row.prediction)}, {row.probability:.0%}"
         for row in worst.itertuples()
     ]
-    plot = plot_pictures(pixels, titles)
-    parts: list[Part] = [Picture.of(plot, "mistakes", "Wrongly classified pictures")]
-    if explain:
-        maps = explain(pixels, worst["prediction"].map(classes.index).to_numpy())
-        alt = "The same pictures with the evidence laid over them"
-        parts += [
-            "What spoke for the wrong class, by Grad-CAM: the brighter, the more.",
-            Picture.of(plot_pictures(pixels, titles, maps), "evidence", alt),
-        ]
+    said = worst["prediction"].map(list(classes).index).to_numpy()
     rows = [(r.file, r.truth, r.prediction, f"{r.probability:.3f}") for r in worst.itertuples()]
-    return [*parts, Table(rows, ("file", "truth", "prediction", "probability"), numbers=1)]
+    table = Table(rows, ("file", "truth", "prediction", "probability"), numbers=1)
+    return [*worst_pictures(worst, titles, pixels, said, explain), table]
 
 
 def plot_confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Figure:
@@ -144,28 +132,4 @@ def plot_confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Figure:
     axis.set_xlabel("prediction")
     axis.set_ylabel("truth")
     figure.colorbar(image, ax=axis, shrink=0.7, label="share of the true class")
-    return figure
-
-
-def plot_classes(dataset: pd.DataFrame) -> Figure:
-    """The number of pictures in each class, by part.
-
-    Args:
-        dataset: columns class, part and status.
-    """
-    used = dataset[dataset["status"] == "ok"]
-    counts = pd.crosstab(used["class"], used["part"])
-    counts = counts.reindex(columns=["train", "validation", "test"], fill_value=0)
-    figure = Figure(figsize=(7, min(max(2, 0.3 * len(counts) + 1), 30)), layout="constrained")
-    axis = figure.subplots()
-    left = np.zeros(len(counts))
-    names = [short(name) for name in counts.index]
-    for part, colour in zip(counts, ("#3b6ea8", "#d1662a", "#7aa874"), strict=True):
-        axis.barh(np.arange(len(counts)), counts[part], left=left, label=part, color=colour)
-        left += counts[part].to_numpy()
-    axis.set_yticks(np.arange(len(counts)), names)
-    axis.invert_yaxis()
-    axis.set_xlabel("pictures")
-    axis.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
-    axis.spines[["top", "right"]].set_visible(False)
     return figure
