@@ -18,8 +18,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pandas as pd
 
-from recipes.transfer import model, strategies
-from recipes.transfer.features import ArrayCache, Part, outputs_of
+from recipes import strategies
+from recipes.images.parts import ArrayCache, Part
+from recipes.tasks import Multiclass
+from recipes.transfer import model
+from recipes.transfer.features import TrainingData, outputs_of
 from recipes.transfer.fine_tune import fine_tune
 
 EPOCHS = 20
@@ -35,6 +38,7 @@ def main() -> None:
     pixels = rng.integers(0, 256, (options.pictures, 224, 224, 3), "uint8")
     part = Part(pixels, labels, "pictures")
     data = {"train": part, "validation": Part(pixels[:32], labels[:32], "few")}
+    task = Multiclass(tuple("0123456789"))
     head = strategies.get("small_similar")
     plan = replace(head, phases=(replace(head.phases[0], epochs=EPOCHS, patience=EPOCHS),))
     transfer = model.build("efficientnet_lite0", 10)
@@ -49,7 +53,8 @@ def main() -> None:
         forward = time.perf_counter() - began
         with tempfile.TemporaryDirectory() as place:
             began = time.perf_counter()
-            fine_tune(transfer, plan, data, ArrayCache(Path(place)), verbose=False)
+            cache = ArrayCache(Path(place))
+            fine_tune(transfer, plan, TrainingData(data, task, cache, verbose=False))
             training = time.perf_counter() - began
         rows.append({"repeat": repeat, "forward": forward, "20 epochs": training})
     table = pd.DataFrame(rows)

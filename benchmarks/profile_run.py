@@ -20,17 +20,19 @@ import keras
 import pandas as pd
 
 import recipes
-from recipes import report, workflow
+from recipes import report
+from recipes.choosing import choose, probe, similarity
+from recipes.images import parts
 from recipes.run import WorkFolder
-from recipes.transfer import choice, features, fine_tune, novelty, refine, results, state
-from recipes.transfer.strategies import STRATEGIES
+from recipes.strategies import STRATEGIES
+from recipes.transfer import features, fine_tune, novelty, refine, results, state
 
 PARTS = {
-    "scanning the folder": (workflow, "scan"),
-    "decoding": (workflow, "load_parts"),
-    "building models": (choice, "start"),
-    "measuring for the choice": (choice.similarity, "measure_divergence"),
-    "probing for the choice": (choice.probe, "probe"),
+    "scanning the folder": (parts, "inspect"),
+    "decoding": (parts.Collection, "decoded"),
+    "building models": (choose, "start"),
+    "measuring for the choice": (similarity, "measure_divergence"),
+    "probing for the choice": (probe, "probe"),
     "features of frozen layers": (features, "features"),
     "training steps": (keras.Model, "fit"),
     "augmentation": (fine_tune, "vary"),

@@ -26,18 +26,13 @@ import numpy as np
 import pandas as pd
 
 import recipes
-from recipes import backbones
-from recipes.images.split import split
-from recipes.transfer.data import load_parts
-from recipes.transfer.features import ArrayCache
-from recipes.transfer.probe import probe
-from recipes.transfer.similarity import (
-    SOLVED_FROM,
-    Decision,
-    decide,
-    measure_divergence,
-)
-from recipes.transfer.strategies import STRATEGIES
+from recipes.choosing import choose
+from recipes.choosing.similarity import SOLVED_FROM
+from recipes.images.parts import ArrayCache, Collection
+from recipes.run import Decision
+from recipes.settings import Settings
+from recipes.strategies import STRATEGIES
+from recipes.transfer.features import TrainingData
 
 TEST_SHARE, VALIDATION_SHARE = 0.3, 0.2
 MOST_TESTED = 300
@@ -103,17 +98,14 @@ def train(cell: Path, strategy: str, image_size: int, seed: int) -> dict:
 
 def measure(cell: Path, image_size: int, seed: int) -> tuple[Decision, float]:
     """What `auto` decides by its measurements, and the seconds that it takes."""
+    settings = Settings.of(image_size=image_size, seed=seed)
+    pictures = Collection.open(cell, settings.data, seed=seed, verbose=False)
     with tempfile.TemporaryDirectory() as place:
-        frame = split(recipes.scan(cell, verbose=False), seed=seed)
-        classes = sorted(frame.loc[frame["status"] == "ok", "class"].unique())
-        size = (image_size, image_size)
-        data, _ = load_parts(frame, classes, size, ArrayCache(Path(place)), verbose=False)
+        cache = ArrayCache(Path(place))
+        parts, _ = pictures.decoded((image_size, image_size), cache, verbose=False)
     began = time.perf_counter()
-    backbone = backbones.get("efficientnet_lite0", image_size=image_size)
-    train, options = data["train"], {"seed": seed, "verbose": False}
-    divergence = measure_divergence(backbone, train.pixels, **options)
-    probed = probe(backbone, train.pixels, train.labels, **options)
-    decision = decide(train.labels, len(classes), divergence, probed)
+    data = TrainingData(parts, pictures.task, cache, seed=seed, verbose=False)
+    decision = choose.measure(settings, choose.start(settings, pictures.task), data)
     return decision, time.perf_counter() - began
 
 

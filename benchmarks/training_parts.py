@@ -24,12 +24,11 @@ import pandas as pd
 
 from recipes.heads import SmoothedSparseCrossentropy
 from recipes.images.pipeline import Batches
+from recipes.strategies import STRATEGIES
 from recipes.transfer import fine_tune
 from recipes.transfer.model import predictions
 from recipes.transfer.optimizer import StagewiseAdam
-from recipes.transfer.refine import calibrated_loss
 from recipes.transfer.state import StateKeeper, to_numpy
-from recipes.transfer.strategies import STRATEGIES
 
 from strategies import link_cell, train  # isort: skip
 
@@ -103,7 +102,7 @@ class Interpolating(StateKeeper):
         def go(share):
             for variable, a, b in zip(variables, self.start, end, strict=True):
                 variable.assign(a + np.float32(share) * (b - a))
-            return calibrated_loss(labels, predictions(self.part, self.validation))
+            return self.task.calibrated_loss(labels, predictions(self.part, self.validation))
 
         go(min((0, 0.25, 0.5, 0.75, 1), key=go))
         self.state.put("best", self.variables, self.part.variables)
@@ -124,7 +123,8 @@ class Pulled(StagewiseAdam):
 def mixing(layer: keras.layers.Layer, every: int = 1) -> dict:
     return {
         "Batches": type("Mixing", (Mixing,), {"layer": layer, "every": every}),
-        "SmoothedSparseCrossentropy": SoftCrossentropy,
+        "loss_of": lambda task, label_smoothing: SoftCrossentropy(label_smoothing),
+        "accuracy_of": lambda task: "accuracy",
     }
 
 
