@@ -68,7 +68,7 @@ def worst_pictures(
     alt = "The same pictures with the evidence laid over them"
     return [
         found,
-        "What spoke for the class that was said, by Grad-CAM: the brighter, the more.",
+        "What spoke for the class that is named, by Grad-CAM: the brighter, the more.",
         Picture.of(plot_pictures(shown, titles, maps), "evidence", alt),
     ]
 
