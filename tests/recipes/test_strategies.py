@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 import callbacks
+from recipes.strategies import STRATEGIES, WAYS, FineTuneStrategy, Phase, get, names
 from recipes.transfer import model as transfer_model
 from recipes.transfer.optimizer import StagewiseAdam
 from recipes.transfer.state import to_numpy
-from recipes.transfer.strategies import STRATEGIES, WAYS, FineTuneStrategy, Phase, get, names
 from tests.recipes.transfer.tiny import SIDE, build_tiny
 
 ALL = {**STRATEGIES, **WAYS}

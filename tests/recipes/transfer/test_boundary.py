@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 import recipes
-from recipes import backbones
 from recipes.images import augment
+from recipes.images.parts import Part
 from recipes.transfer import parallel
-from recipes.transfer.features import ArrayCache, Boundary, Part
 from tests.recipes.images import pictures
-from tests.recipes.transfer.tiny import SIDE, build_tiny
+from tests.recipes.transfer.tiny import SIDE, build_tiny, training_data
 
 RNG = np.random.default_rng(0)
 DATA = {
@@ -24,8 +23,8 @@ DATA = {
 @pytest.mark.parametrize("name", ["train", "validation"])
 def test_outputs_are_those_of_the_whole_model(first, name, limit, tmp_path):
     transfer = build_tiny()
-    cut = Boundary(transfer, first, DATA, ArrayCache(tmp_path, limit), views=2, verbose=False,
-                   augmentation=augment.get("light"))  # fmt: skip
+    light = augment.get("light")
+    cut = training_data(DATA, tmp_path, limit, views=2, augmentation=light).cut(transfer, first)
     pooled = transfer.boundary(transfer.num_stages)
     whole = keras.Model(transfer.model.input, [transfer.model.output, pooled])
     expected = whole.predict(DATA[name].pixels.astype("float32"), verbose=0)
@@ -36,9 +35,8 @@ def test_outputs_are_those_of_the_whole_model(first, name, limit, tmp_path):
         np.testing.assert_allclose(cut.outputs(name, tensor, "", some), right[some], **precise)
 
 
-def test_a_frozen_run_passes_each_picture_through_the_network_once(tmp_path, monkeypatch):
+def test_a_frozen_run_passes_each_picture_through_the_network_once(tmp_path, tiny, monkeypatch):
     pictures.make_classes(tmp_path / "photos", 60, ("a", "b", "c"))
-    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
     predict, passed = parallel.predict_on_batch, []
 
     def counted(model, batch):
@@ -50,6 +48,7 @@ def test_a_frozen_run_passes_each_picture_through_the_network_once(tmp_path, mon
     run = recipes.fit_folder(
         tmp_path / "photos",
         output=tmp_path / "run",
+        backbone=tiny,
         strategy="small_similar",
         batch_size=4,
         verbose=False,
