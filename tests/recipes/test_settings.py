@@ -115,7 +115,7 @@ def test_shares_that_leave_nothing_are_refused():
 
 
 def test_an_unknown_option_names_the_nearest():
-    with pytest.raises(ValueError, match="'bach_size'. Did you mean 'batch_size'"):
+    with pytest.raises(ValueError, match=r"'bach_size'\. Did you mean 'batch_size'"):
         Settings.of(bach_size=3)
 
 
