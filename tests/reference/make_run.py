@@ -26,9 +26,7 @@ PICTURES = ("png", "html")  # of the report: large, and not read
 def write_backbone(path: Path) -> Path:
     """Weights of signs alone, scaled so that the pictures' colours reach the last layer."""
     shape = (SIDE, SIDE, 3)
-    model = keras.applications.MobileNetV3Small(
-        weights=None, include_top=False, input_shape=shape
-    )
+    model = keras.applications.MobileNetV3Small(weights=None, include_top=False, input_shape=shape)
     rng = np.random.default_rng(0)
     values = []
     for variable in model.weights:
