@@ -8,11 +8,7 @@ from safetensors.numpy import load_file
 from sklearn import metrics
 
 import recipes
-from recipes import backbones
-from recipes.choosing.choose import start
-from recipes.settings import Settings
 from recipes.strategies import STRATEGIES
-from recipes.tasks import Multiclass
 from recipes.transfer.fine_tune import fine_tune
 from tests.recipes.images import pictures
 from tests.recipes.odd import CLASSES, OPTIONS
@@ -135,18 +131,6 @@ def test_where_the_margin_is_thin_the_two_nearest_compete(tiny, tmp_path):
     raced = ("large_similar", "large_dissimilar")
     losses = {name: decision.measurements[f"heat 1 {name}"] for name in raced}
     assert decision.strategy == min(losses, key=losses.get)
-
-
-def test_a_strategy_starts_from_its_own_weights_unless_others_are_named():
-    pretrained = backbones.get("efficientnet_lite0").model.get_layer("top_conv").kernel.numpy()
-    task = Multiclass(("a", "b"))
-    for name, strategy in STRATEGIES.items():
-        for weights in (None, "pretrained"):
-            settings = Settings.of(image_size=32, dropout=0.0, weights=weights)
-            transfer = start(settings, task, strategy)
-            kernel = transfer.model.get_layer("top_conv").kernel.numpy()
-            own_start = name == "large_dissimilar" and weights is None
-            assert (kernel == pretrained).all() != own_start, (name, weights)
 
 
 def test_rare_classes_weigh_more(tmp_path):

@@ -259,38 +259,3 @@ def test_class_weights_weigh_the_loss(tmp_path):
         history, _ = train(strategy, build_tiny(dropout=0.0), tmp_path, class_weights=weights)
         losses.append(history["loss"].iloc[0])
     assert losses[1] == pytest.approx(2 * losses[0], rel=1e-3)
-
-
-def test_features_are_cached_on_disk_above_the_limit_and_found_again(tmp_path):
-    transfer = build()
-    frozen = transfer.frozen_part(9)
-    memory = features(frozen, DATA["train"], ArrayCache(tmp_path / "a"), verbose=False)
-    disk = features(frozen, DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
-    assert isinstance(disk, np.memmap)
-    assert disk.dtype == np.float16
-    np.testing.assert_allclose(disk, memory, atol=5e-3, rtol=2e-3)
-    files = sorted((tmp_path / "b").iterdir())
-    stamps = [file.stat().st_mtime_ns for file in files]
-    features(frozen, DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
-    assert [file.stat().st_mtime_ns for file in files] == stamps
-    kernel = transfer.model.get_layer("top_conv").kernel
-    kernel.assign(kernel * 2)
-    features(transfer.frozen_part(9), DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
-    assert len(list((tmp_path / "b").iterdir())) == 2 * len(files)
-
-
-def test_further_views_are_augmented(tmp_path):
-    frozen = build().frozen_part(9)
-    views = features(
-        frozen,
-        DATA["validation"],
-        ArrayCache(tmp_path),
-        views=3,
-        augmentation=augment.get("strong"),
-        verbose=False,
-    )
-    assert views.shape == (3, 24, 1280)
-    plain = frozen.predict_on_batch(DATA["validation"].pixels)
-    np.testing.assert_allclose(views[0], plain, atol=1e-4)
-    assert np.abs(views[1] - views[0]).mean() > 0.01
-    assert np.abs(views[2] - views[1]).mean() > 0.01
