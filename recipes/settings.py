@@ -84,8 +84,11 @@ def size_in_bytes(value: int | str) -> int:
     """
     if not isinstance(value, str):
         return _whole(value)
-    number, unit = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?B?)\s*", value.upper()).groups()
-    return int(float(number) * _UNITS[unit if unit in _UNITS else f"{unit}B".replace("BB", "")])
+    found = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)B?\s*", value.upper())
+    if found is None:
+        raise ValueError(f"{value!r} is not a size.")
+    number, unit = found.groups()
+    return int(float(number) * _UNITS[unit and f"{unit}B"])
 
 
 def size_in_words(size: int) -> str:
@@ -95,8 +98,8 @@ def size_in_words(size: int) -> str:
         >>> size_in_words(2 << 30)
         '2 GB'
     """
-    unit = max((unit for unit in _UNITS if unit and size >= _UNITS[unit]), key=_UNITS.get)
-    return f"{size / _UNITS[unit]:g} {unit}"
+    unit = max((unit for unit in _UNITS if size >= _UNITS[unit]), key=_UNITS.get, default="")
+    return f"{size / _UNITS[unit]:g} {unit}".strip()
 
 
 COUNT = Rule(_whole, lambda value: value >= 1, "a whole number from 1 up")

@@ -349,6 +349,7 @@ def rerun(
     *,
     output: str | Path,
     data: Any = None,
+    backbone: Backbone | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     overwrite: bool = False,
     verbose: bool = True,
@@ -361,6 +362,7 @@ def rerun(
         run: the run folder, or the `run.json` in it.
         output: the new run's folder.
         data: the pictures, where they are no longer where the run found them, or were in memory.
+        backbone: that the run was trained with, where it was an object.
         callbacks: Keras callbacks of your own.
         overwrite: replace a finished run in `output`.
         verbose: whether progress is shown.
@@ -383,5 +385,6 @@ def rerun(
         raise ValueError(f"data: {run} was trained on what was in memory; give it again.")
     settings = Settings.from_dict({name: config[name] for name in config if name in known})
     options = {one.name: getattr(getattr(settings, group), one.name) for group, one in options_of()}
+    options["backbone"] = backbone or options["backbone"]
     given = {"output": output, "callbacks": callbacks, "overwrite": overwrite, "verbose": verbose}
     return compare_runs(old, fit(data, **given, **options))

@@ -44,6 +44,9 @@ class Backbone:
     licence: str
     source: str
 
+    def __str__(self):
+        return self.name
+
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """(H, W, 3) of the pictures."""

@@ -47,5 +47,5 @@ def from_dict(values: Mapping) -> Task:
         if thresholds is not None:
             values["thresholds"] = tuple(float(value) for value in thresholds)
         return get(name, classes, **values)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"task: the description is damaged ({error!r}).") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"task: the description is damaged ({error}).") from None

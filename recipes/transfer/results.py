@@ -58,7 +58,8 @@ def model_of(run: Run, backbone: Backbone | None = None) -> keras.Model:
         ValueError: the run is damaged or not what its configuration says.
     """
     transfer = transfer_model.from_dict(run.info["model"], backbone)
-    if run.task.units != transfer.model.output_shape[-1]:
+    units = transfer.model.output_shape[-1]
+    if run.task.units != units or list(run.task.classes) != run.classes:
         raise DamagedFileError(f"{run.folder}: its classes and its model do not match.")
     transfer.assign(run.weights())
     return transfer.model

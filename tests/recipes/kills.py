@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes import backbones, workflow
+from recipes import workflow
 from recipes.run import Run
-from recipes.transfer.strategies import FineTuneStrategy, Phase
+from recipes.strategies import FineTuneStrategy, Phase
 from tests.recipes.images import pictures
 from tests.recipes.transfer.tiny import build_tiny
 
@@ -36,23 +36,23 @@ CLASSES = ("a", "b", "c")
 # Where a process dies: a function, the call of it that counts from 1, and before it, after it, or
 # half-way through what it writes.
 POINTS = {
-    "pictures are decoded": ("recipes.images.pipeline.decode_bytes", 20, "before"),
+    "pictures are decoded": ("recipes.images.sources.decode_bytes", 20, "before"),
     "the first features are computed": ("recipes.transfer.features.forward", 2, "before"),
     "features lie in a file without its note": (
-        "recipes.transfer.features.write_json",
-        2,
+        "recipes.images.parts.write_json",
+        4,
         "before",
     ),
-    "the note of the features is half-written": ("pathlib.Path.write_text", 4, "half"),
+    "the note of the features is half-written": ("pathlib.Path.write_text", 5, "half"),
     "the first step": ("recipes.images.pipeline.Batches.__getitem__", 1, "before"),
-    "the first epoch ends": ("recipes.transfer.state.calibrated_loss", 1, "before"),
+    "the first epoch ends": ("recipes.tasks.base.Task.calibrated_loss", 1, "before"),
     "the first state is half-written": ("pathlib.Path.write_bytes", 1, "half"),
     "the state before was moved": ("recipes.run.write_arrays", 2, "before"),
     "the second state is saved": ("recipes.run.write_arrays", 2, "after"),
     "the first phase has ended": ("recipes.transfer.fine_tune.audit", 1, "before"),
     "the second phase's features": ("recipes.transfer.features.forward", 5, "before"),
     "in the third phase": ("recipes.images.augment.augment", 60, "before"),
-    "probabilities are calibrated": ("recipes.transfer.refine.temperature_of", 10, "before"),
+    "probabilities are calibrated": ("recipes.tasks.multiclass.best_temperature", 10, "before"),
     "novelty is measured": ("recipes.transfer.features.forward", 9, "before"),
     "the weights are half-written": ("recipes.transfer.results.write_arrays", 1, "before"),
     "the run's note is missing": ("recipes.transfer.results.write_json", 1, "before"),
@@ -89,10 +89,10 @@ def arm(target: str, call: int, when: str) -> None:
 
 def fit(photos: Path, output: Path) -> None:
     """One training, of a small network in the place of the real one."""
-    backbones.get = lambda *arguments, **options: build_tiny().backbone
     workflow.fit_folder(
         photos,
         output=output,
+        backbone=build_tiny().backbone,
         strategy=STRATEGY,
         batch_size=8,
         augmentation="strong",

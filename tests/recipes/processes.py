@@ -46,10 +46,8 @@ def end_after(saves):
 def main(devices, photos, output, saves):
     split_processor(int(devices))
     import recipes
-    from recipes import backbones
     from tests.recipes.transfer.tiny import build_tiny
 
-    backbones.get = lambda *_, **__: build_tiny(dropout=0.0).backbone
     if int(saves):
         end_after(int(saves))
     shared = None if devices == "1" and "KERAS_DISTRIBUTION_PROCESS_ID" not in os.environ else True
@@ -57,6 +55,7 @@ def main(devices, photos, output, saves):
     recipes.fit_folder(
         photos,
         output=output,
+        backbone=build_tiny(dropout=0.0).backbone,
         dropout=0.0,
         distribution=shared and "data_parallel",
         **OPTIONS,

@@ -68,13 +68,13 @@ def act(folder):
         keys = sorted(key for key in given if key.startswith(f"{name}|"))
         found[name] = answers(name, [given[key] for key in keys])
     found["efficientnet_lite0"] = lite(PIXELS)
-    backbones.get = lambda *_, **__: build_tiny().backbone  # quick to compile
+    tiny = build_tiny().backbone  # quick to compile
     files = [f"{folder}/photos/{name}/000.png" for name in ("cat", "dog")]
-    table = recipes.predict(f"{folder}/run", files, verbose=False)
+    table = recipes.predict(f"{folder}/run", files, backbone=tiny, verbose=False)
     found["probabilities"] = table["probability"].to_numpy("float64")
     run = recipes.fit_folder(
         f"{folder}/photos", output=f"{folder}/{keras.backend.backend()}", strategy=STRATEGY,
-        **OPTIONS,
+        backbone=tiny, **OPTIONS,
     )  # fmt: skip
     np.savez(f"{folder}/{keras.backend.backend()}.npz", **found)
     history = run.history[["phase", "epoch", "learning_rate", "loss", "val_loss"]]
@@ -83,7 +83,7 @@ def act(folder):
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory):
+def here(tiny, tmp_path_factory):
     """Weights and answers of this process' backend, and what the others make of them."""
     folder = tmp_path_factory.mktemp("backends")
     photos = pictures.make_classes(folder / "photos", 16)
@@ -96,16 +96,14 @@ def here(tmp_path_factory):
     np.savez(folder / "weights.npz", **weights)
     expected["efficientnet_lite0"] = lite(PIXELS)
     files = [photos / name / "000.png" for name in ("cat", "dog")]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
-        run = recipes.fit_folder(photos, output=folder / "run", strategy=STRATEGY, **OPTIONS)
-        table = recipes.predict(run.folder, files, verbose=False)
+    options = {"strategy": STRATEGY, "backbone": tiny, **OPTIONS}
+    run = recipes.fit_folder(photos, output=folder / "run", **options)
+    table = recipes.predict(run.folder, files, backbone=tiny, verbose=False)
     expected["probabilities"] = table["probability"].to_numpy("float64")
     for backend in OTHERS:
         pytest.importorskip(backend)
-        code = "import sys; from tests.recipes.test_backends import act; act(sys.argv[1])"
         subprocess.run(
-            [sys.executable, "-c", code, folder],
+            [sys.executable, "-m", "tests.recipes.test_backends", folder],
             env={**os.environ, "KERAS_BACKEND": backend}, check=True, capture_output=True,
         )  # fmt: skip
     return folder, expected, run
@@ -133,3 +131,7 @@ def test_a_folder_is_trained_with_the_same_rates_and_like_losses(here, backend):
         assert found[name][-1] == pytest.approx(own[name].iloc[-1], abs=0.35)
     assert found["val_loss"][0] > found["val_loss"][1]  # what is validated is what was trained
     assert recipes.Run.load(folder / backend).info["versions"]["backend"] == backend
+
+
+if __name__ == "__main__":
+    act(*sys.argv[1:])

@@ -1,13 +1,13 @@
 """The guide's Python runs, block by block."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from recipes import backbones
+import recipes
 from tests.recipes.images import pictures
-from tests.recipes.transfer.tiny import build_tiny
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -15,11 +15,12 @@ BLOCKS = BLOCK.findall(GUIDE.read_text(encoding="utf-8"))
 
 
 @pytest.mark.tensorflow_only
-def test_the_guide_runs_from_top_to_bottom(tmp_path, monkeypatch):
+def test_the_guide_runs_from_top_to_bottom(tiny, tmp_path, monkeypatch):
     assert len(BLOCKS) == 7
     pictures.make_classes(tmp_path / "photos", 20, ("ash", "oak", "pine"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
+    for name in ("fit_folder", "predict"):
+        monkeypatch.setattr(recipes, name, partial(getattr(recipes, name), backbone=tiny))
     names = {}
     for block in BLOCKS:
         exec(compile(block, str(GUIDE), "exec"), names)

@@ -20,14 +20,10 @@ import recipes
 from recipes import backbones
 from recipes.cli import main
 from recipes.files import DamagedFileError, read_arrays, read_json, write_arrays
-from recipes.images.folder import scan
-from recipes.images.split import split
+from recipes.images.parts import ArrayCache, Collection
 from recipes.run import Run
-from recipes.transfer.data import load_parts
-from recipes.transfer.features import ArrayCache
-from recipes.workflow import load_classifier
+from recipes.settings import DataSettings
 from tests.recipes.images import pictures
-from tests.recipes.transfer.tiny import build_tiny
 
 OPTIONS = {"image_size": 32, "epochs": 1, "strategy": "small_similar", "verbose": False}
 
@@ -91,7 +87,7 @@ def zipped(content):
 def test_a_runs_keras_file_is_never_read(name, copy, tmp_path, photos):
     mark = tmp_path / "mark"
     (copy / "model.keras").write_bytes(ATTACKS[name](mark))
-    model, classes = load_classifier(copy)
+    model, classes = recipes.load_classifier(copy)
     assert model.output_shape == (None, 3)
     assert classes == ["Cat", "cat", "dog"]
     assert not mark.exists()
@@ -132,7 +128,7 @@ def with_model(folder, **changes):
 def test_a_hostile_architecture_is_refused(copy, changes):
     with_model(copy, **changes)
     with pytest.raises(ValueError, match=r"\w"):
-        load_classifier(copy)
+        recipes.load_classifier(copy)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -141,7 +137,7 @@ def test_weights_that_are_no_numbers_are_refused(copy, value):
     arrays[min(arrays)][:] = value
     write_arrays(copy / "weights.safetensors", arrays, info)
     with pytest.raises(ValueError, match="not finite"):
-        load_classifier(copy)
+        recipes.load_classifier(copy)
 
 
 def test_weights_of_another_shape_are_refused(copy):
@@ -149,7 +145,7 @@ def test_weights_of_another_shape_are_refused(copy):
     arrays[max(arrays)] = np.zeros(10, "float32")
     write_arrays(copy / "weights.safetensors", arrays, info)
     with pytest.raises(ValueError, match="has the shape"):
-        load_classifier(copy)
+        recipes.load_classifier(copy)
 
 
 def test_a_safetensors_header_that_claims_too_much_is_refused(copy):
@@ -244,14 +240,16 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(photos, capsys):
 
 def test_files_that_change_or_go_between_listing_and_reading_are_left_out(tmp_path):
     folder = pictures.make_classes(tmp_path / "photos", 10)
-    frame = split(scan(folder, verbose=False), validation=0.2, test=0.2)
+    settings = DataSettings(validation=0.2, test=0.2)
+    found = Collection.open(folder, settings, verbose=False)
+    frame = found.frame
     train = frame.loc[frame["part"] == "train", "path"].tolist()
     (folder / train[0]).unlink()
     shutil.copy(folder / train[2], folder / train[1])
     with (folder / train[3]).open("ab") as file:
         file.write(b"more")
     cache = ArrayCache(tmp_path / "cache")
-    parts, after = load_parts(frame, ["cat", "dog"], (8, 8), cache, verbose=False)
+    parts, after = found.decoded((8, 8), cache, verbose=False)
     assert len(parts["train"]) == len(train) - 3
     lost = after[after["path"].isin([train[0], train[1], train[3]])]
     assert lost["status"].eq("skipped").all()
@@ -295,10 +293,9 @@ def test_hostile_json_does_not_exhaust_the_stack(tmp_path):
         read_json(tmp_path / "run.json")
 
 
-def test_a_batch_larger_than_the_data_and_a_class_absent_from_validation(tmp_path, monkeypatch):
-    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
+def test_a_batch_larger_than_the_data_and_a_class_absent_from_validation(tmp_path, tiny):
     small = pictures.make_classes(tmp_path / "small", 6)
-    options = {"epochs": 1, "strategy": "small_similar", "verbose": False}
+    options = {"epochs": 1, "strategy": "small_similar", "backbone": tiny, "verbose": False}
     run = recipes.fit_folder(small, output=tmp_path / "a", batch_size=4096, **options)
     assert len(run.history) == 1
     pictures.make_classes(tmp_path / "parts" / "train", 8)

@@ -4,7 +4,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from recipes.transfer import probe
+from recipes.choosing import probe
 from tests.recipes.transfer.tiny import SIDE, build_tiny
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recipes.transfer import race
-from recipes.transfer.features import ArrayCache, Part
-from recipes.transfer.similarity import Decision
-from recipes.transfer.strategies import FineTuneStrategy, Phase
-from tests.recipes.transfer.tiny import SIDE, build_tiny
+from recipes.choosing import race
+from recipes.images.parts import Part
+from recipes.run import Decision
+from recipes.strategies import FineTuneStrategy, Phase
+from tests.recipes.transfer.tiny import SIDE, build_tiny, training_data
 
 RNG = np.random.default_rng(0)
 
@@ -38,9 +38,9 @@ def go(tmp_path):
             started.append(one.name)
             return build_tiny(dropout=0.0)
 
-        cache = ArrayCache(tmp_path / "cache")
-        table = race.race(plans, start, DATA, cache, verbose=False, **options)
-        return table, started, cache
+        data = training_data(DATA, tmp_path / "cache")
+        table = race.race(plans, start, data, **options)
+        return table, started, data.cache
 
     return go
 

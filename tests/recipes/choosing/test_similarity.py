@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from recipes import backbones
-from recipes.transfer.similarity import decide, gaussian_divergence, measure_divergence
-from recipes.transfer.strategies import STRATEGIES
+from recipes.choosing.similarity import decide, gaussian_divergence, measure_divergence
+from recipes.strategies import STRATEGIES
+from recipes.tasks import Multiclass
 
+TASK = Multiclass(("a", "b"))
 spread = st.floats(0.1, 5)
 centre = st.floats(-3, 3)
 
@@ -71,7 +73,7 @@ def probe_of(linear):
     ],
 )
 def test_the_rule(per_class, divergence, linear, expected):
-    decision = decide([0, 1] * per_class, 2, table_of(divergence), probe_of(linear))
+    decision = decide(TASK, np.array([0, 1] * per_class), table_of(divergence), probe_of(linear))
     assert decision.strategy == expected
     for text in (f"{divergence:.3f} nats", f"{2 * per_class:,} training", f"{linear:.1%}", "50.0%"):
         assert text in decision.reason
@@ -82,11 +84,11 @@ def test_the_rule(per_class, divergence, linear, expected):
 
 
 def test_the_reason_says_what_would_change_the_choice():
-    few = decide([0, 1] * 10, 2, table_of(0.05), probe_of(0.9)).reason
+    few = decide(TASK, np.array([0, 1] * 10), table_of(0.05), probe_of(0.9)).reason
     assert few.endswith("It would be small_similar by 7 points more right.")
-    solved = decide([0, 1] * 10, 2, table_of(0.05), probe_of(0.99)).reason
+    solved = decide(TASK, np.array([0, 1] * 10), table_of(0.05), probe_of(0.99)).reason
     assert solved.endswith("It would be large_similar by 2 points less right.")
-    many = decide([0, 1] * 2000, 2, table_of(0.26)).reason
+    many = decide(TASK, np.array([0, 1] * 2000), table_of(0.26)).reason
     assert many.endswith(
         "It would be large_similar by 0.5 times as many pictures a class, large_similar by a "
         "divergence 0.5 times as large."
@@ -108,23 +110,23 @@ def test_the_reason_says_what_would_change_the_choice():
     ],
 )
 def test_a_thin_margin_names_the_other(per_class, divergence, linear, pair):
-    decision = decide([0, 1] * per_class, 2, table_of(divergence), probe_of(linear))
+    decision = decide(TASK, np.array([0, 1] * per_class), table_of(divergence), probe_of(linear))
     assert (decision.strategy, decision.runner_up) == pair
 
 
 def test_the_thresholds_can_be_chosen():
-    labels = [0, 1] * 50
+    labels = np.array([0, 1] * 50)
     few = {"large_from": 50, "dissimilar_from": 0.05}
-    assert decide(labels, 2, table_of(0.05), **few).strategy == "large_dissimilar"
+    assert decide(TASK, labels, table_of(0.05), **few).strategy == "large_dissimilar"
     for name in few:
         options = {**few, name: 51}
-        assert decide(labels, 2, table_of(0.05), **options).strategy == "large_similar"
+        assert decide(TASK, labels, table_of(0.05), **options).strategy == "large_similar"
 
 
 def test_a_backbone_without_batch_norm_is_said_to_have_none():
     backbone = backbones.get("VGG16", weights=None, image_size=32)
     table = measure_divergence(backbone, np.zeros((2, 32, 32, 3), "uint8"), verbose=False)
-    decision = decide([0, 1], 2, table)
+    decision = decide(TASK, np.array([0, 1]), table)
     assert decision.strategy == "large_similar"
     assert "no batch normalization" in decision.reason
     assert decision.measurements["divergence"] is None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from sklearn.datasets import load_digits
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (24, 32, 3), dtype="uint8")
@@ -145,3 +146,26 @@ def special_files(folder: Path) -> list[str]:
     (folder / "self.png").symlink_to("self.png")
     (folder / "loop").symlink_to("..", target_is_directory=True)
     return ["pipe.png", "broken_link.png", "self.png", "loop"]
+
+
+def read(folder: Path, files) -> np.ndarray:
+    """Pictures of one size as an array, (n, H, W, 3)."""
+    opened = (Image.open(folder / file) for file in files)
+    return np.stack([np.asarray(picture.convert("RGB")) for picture in opened])
+
+
+def pairs_of_digits(folder: Path, count: int) -> tuple[Path, list[tuple[int, int]]]:
+    """Two of scikit-learn's digits 0, 1 and 2 side by side, each picture 32 pixels a side.
+
+    Returns:
+        The folder, with `000.png`, `001.png`, …; and the digits of each picture.
+    """
+    digits = load_digits(n_class=3)
+    rng = np.random.default_rng(3)
+    chosen = rng.integers(0, len(digits.target), (count, 2))
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, pair in enumerate(chosen):
+        both = np.concatenate(list(digits.images[pair]), axis=1) * 15.9
+        picture = Image.fromarray(both.astype("uint8")).convert("RGB").resize((32, 32))
+        picture.save(folder / f"{number:03d}.png")
+    return folder, [tuple(pair) for pair in digits.target[chosen].tolist()]

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from recipes.images.inspection import describe, scan
-from recipes.images.walk import list_files
 from tests.recipes.images import pictures
 
 
@@ -85,45 +84,6 @@ def test_nested_folders_belong_to_the_class_above(tmp_path):
     assert frame[["path", "class"]].to_numpy().tolist() == [["cat/2024/may/x.png", "cat"]]
 
 
-@pytest.mark.parametrize(
-    "names", [("train", "val", "test"), ("Train", "validation"), ("training", "test")]
-)
-def test_ready_made_parts_are_recognised(tmp_path, names):
-    for name in names:
-        pictures.make_classes(tmp_path / name, 1)
-    frame = scan(tmp_path, verbose=False)
-    expected = {"val": "validation", "training": "train"}
-    assert set(frame["part"]) == {expected.get(n.lower(), n.lower()) for n in names}
-    assert set(frame["class"]) == {"cat", "dog"}
-
-
-def test_a_class_called_train_is_a_class(tmp_path):
-    pictures.make_classes(tmp_path, 1, classes=("train", "car"))
-    assert set(scan(tmp_path, verbose=False)["class"]) == {"train", "car"}
-
-
-def test_linked_class_folders_are_followed_once(tmp_path):
-    real = pictures.make_classes(tmp_path / "elsewhere", 2)
-    root = tmp_path / "photos"
-    root.mkdir()
-    (root / "cat").symlink_to(real / "cat", target_is_directory=True)
-    (root / "again").symlink_to(real / "cat", target_is_directory=True)
-    frame = scan(root, verbose=False)
-    assert (frame["status"] == "ok").sum() == 2
-    assert "link to a folder" in frame.loc[frame["status"] != "ok", "reason"].iloc[0]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX systems only")
-def test_a_name_that_is_no_utf8_is_skipped_and_shown(tmp_path):
-    place = os.fsencode(pictures.make_classes(tmp_path, 1) / "cat")
-    with open(os.path.join(place, b"caf\xe9.png"), "wb") as file:
-        file.write(pictures.GOOD["plain.png"])
-    frame = scan(tmp_path, verbose=False)
-    row = frame[frame["status"] != "ok"].iloc[0]
-    assert row["path"] == "cat/caf\\xe9.png".replace("\\x", "\\udc")
-    assert row["reason"] == "its name is not valid UTF-8"
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_permission_denied_is_a_reason(tmp_path):
     path = pictures.make_classes(tmp_path, 1) / "cat" / "000.png"
@@ -174,11 +134,6 @@ def test_unusable_folders_are_refused(tmp_path):
         scan(file)
     with pytest.raises(ValueError, match="is empty"):
         scan(empty)
-
-
-def test_list_files_leaves_hidden_ones_out(tmp_path):
-    pictures.write(tmp_path / "x", {"a.png": b"1", ".b.png": b"2"})
-    assert list_files(tmp_path) == ["x/a.png"]
 
 
 def test_one_bad_file_among_a_thousand_good_ones(tmp_path):

@@ -128,3 +128,94 @@ def test_class_weights_offset_the_imbalance():
     weights = class_weights(labels, 3)
     np.testing.assert_allclose(weights * np.bincount(labels), 20)
     assert imbalance_ratio(labels) == 3
+
+
+def label_table(rng, count, names):
+    """A drawn table of labels that go together, and the text of each picture's labels."""
+    shares = rng.uniform(0.1, 0.5, len(names))
+    base = rng.random((count, 1))
+    flags = (0.5 * base + 0.5 * rng.random((count, len(names)))) < shares
+    return flags, [";".join(np.array(names)[row]) for row in flags]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    count=st.integers(60, 300),
+    labels=st.integers(1, 8),
+    validation=st.floats(0.1, 0.3),
+    test=st.floats(0.1, 0.3),
+)
+def test_every_label_has_its_share_in_each_part(seed, count, labels, validation, test):
+    """What iterative stratification promises (Sechidis et al., 2011, table 4)."""
+    rng = np.random.default_rng(seed)
+    flags, texts = label_table(rng, count, list("abcdefgh")[:labels])
+    assume(any(texts))
+    shares = {"validation": validation, "test": test, "train": 1 - validation - test}
+    options = {"validation": validation, "test": test, "several_labels": True}
+    parts = split(table(texts), seed=seed, **options)["part"].to_numpy()
+    for part, share in shares.items():
+        chosen = flags[parts == part]
+        assert abs(len(chosen) - share * count) <= 2 + 0.02 * count
+        off = chosen.sum(axis=0) - share * flags.sum(axis=0)
+        assert np.abs(off).max() <= 2 + labels / 2
+    again = split(table(texts), seed=seed, **options)["part"]
+    assert again.tolist() == parts.tolist()
+
+
+def test_rare_labels_are_in_every_part_where_chance_would_leave_them_out():
+    rng = np.random.default_rng(0)
+    texts = ["common;rare" if k < 12 else "common" for k in range(400)]
+    for seed in range(10):
+        order = rng.permutation(400)
+        given_ = table([texts[k] for k in order])
+        frame = split(given_, seed=seed, several_labels=True)
+        rare = frame[frame["class"].str.contains("rare")]["part"].value_counts()
+        assert rare.to_dict() == {"train": 8, "validation": 2, "test": 2}
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 2**31))
+def test_groups_and_copies_of_several_labels_stay_together(data, seed):
+    rng = np.random.default_rng(seed)
+    count = data.draw(st.integers(60, 120))
+    flags, texts = label_table(rng, count, list("abc"))
+    groups = [f"g{k}" if k else "" for k in rng.integers(0, 25, count)]
+    firsts = pd.Series(texts).groupby(texts).cumcount() // rng.integers(1, 3)
+    hashes = [f"{text} {copy}" for text, copy in zip(texts, firsts, strict=True)]
+    frame = split(table(texts, groups=groups, hashes=hashes), seed=seed, several_labels=True)
+    for column in ("group", "hash"):
+        named = frame[frame[column] != ""]
+        assert (named.groupby(column)["part"].nunique() == 1).all()
+    for part, share in (("validation", 0.15), ("test", 0.15)):
+        off = flags[frame["part"] == part].sum(axis=0) - share * flags.sum(axis=0)
+        assert np.abs(off).max() <= 2 + count / 10  # a group has 5 pictures and more
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_without_a_test_share_there_is_no_test_part(several):
+    frame = split(table(["a", "b"] * 30), test=0, several_labels=several)
+    counts = frame["part"].value_counts().to_dict()
+    assert set(counts) == {"train", "validation"}
+    assert counts["validation"] == pytest.approx(9, abs=1)
+
+
+def test_a_ready_made_test_part_is_kept_where_no_share_is_wanted():
+    frame = split(table(["a", "b"] * 25, parts=[""] * 40 + ["test"] * 10), test=0)
+    assert (frame["part"][40:] == "test").all()
+    assert (frame["part"][:40] != "test").all()
+
+
+def test_pictures_without_any_label_are_divided_too():
+    texts = ["a", "b", "", "a;b"] * 25
+    frame = split(table(texts), several_labels=True)
+    none = frame[frame["class"] == ""]["part"].value_counts()
+    assert set(none.index) == {"train", "validation", "test"}
+
+
+def test_a_test_part_without_labels_stays_out_of_the_draw():
+    given_ = table(["a", "b"] * 20 + [""] * 5, parts=[""] * 40 + ["test"] * 5)
+    given_.loc[40:, "status"] = "unlabelled"
+    frame = split(given_, test=0)
+    assert (frame["part"][40:] == "test").all()
+    assert set(frame["part"][:40]) == {"train", "validation"}

@@ -4,16 +4,17 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from recipes import strategies
 from recipes.images import augment
+from recipes.images.parts import ArrayCache, Part
 from recipes.images.pipeline import Batches
 from recipes.run import WorkFolder
+from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import model as transfer_model
-from recipes.transfer import strategies
-from recipes.transfer.features import ArrayCache, Part, features
+from recipes.transfer.features import features
 from recipes.transfer.fine_tune import audit, fine_tune, train_phase
 from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
-from recipes.transfer.strategies import FineTuneStrategy, Phase
-from tests.recipes.transfer.tiny import SIDE, build_tiny
+from tests.recipes.transfer.tiny import SIDE, build_tiny, training_data
 
 NORM = keras.layers.BatchNormalization
 
@@ -45,8 +46,9 @@ def build(weights="pretrained", dropout=0.2):
 
 
 def train(strategy, transfer, tmp_path, work=None, **options):
-    cache = ArrayCache(tmp_path / "cache")
-    return fine_tune(transfer, strategy, DATA, cache, work=work, seed=3, verbose=False, **options)
+    varied = {name: options.pop(name) for name in ("augmentation", "views") if name in options}
+    data = training_data(DATA, tmp_path / "cache", seed=3, **varied)
+    return fine_tune(transfer, strategy, data, work=work, **options)
 
 
 def values_of(model):
@@ -121,7 +123,8 @@ def test_training_on_cached_features_is_training_through_the_model(tmp_path):
             Batches(inputs(DATA[name]), DATA[name].labels, views=True, shuffle=shuffle, seed=3)
             for name, shuffle in (("train", True), ("validation", False))
         )
-        train_phase(transfer, phase, begin, train_batches, held_out, State(), verbose=False)
+        data = training_data(DATA, tmp_path)
+        train_phase(transfer, phase, begin, train_batches, held_out, State(), data)
         predictions.append(transfer.model.predict_on_batch(DATA["validation"].pixels))
     start = build_tiny(dropout=0.0).model.predict_on_batch(DATA["validation"].pixels)
     assert np.abs(predictions[0] - start).max() > 0.02
@@ -256,38 +259,3 @@ def test_class_weights_weigh_the_loss(tmp_path):
         history, _ = train(strategy, build_tiny(dropout=0.0), tmp_path, class_weights=weights)
         losses.append(history["loss"].iloc[0])
     assert losses[1] == pytest.approx(2 * losses[0], rel=1e-3)
-
-
-def test_features_are_cached_on_disk_above_the_limit_and_found_again(tmp_path):
-    transfer = build()
-    frozen = transfer.frozen_part(9)
-    memory = features(frozen, DATA["train"], ArrayCache(tmp_path / "a"), verbose=False)
-    disk = features(frozen, DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
-    assert isinstance(disk, np.memmap)
-    assert disk.dtype == np.float16
-    np.testing.assert_allclose(disk, memory, atol=5e-3, rtol=2e-3)
-    files = sorted((tmp_path / "b").iterdir())
-    stamps = [file.stat().st_mtime_ns for file in files]
-    features(frozen, DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
-    assert [file.stat().st_mtime_ns for file in files] == stamps
-    kernel = transfer.model.get_layer("top_conv").kernel
-    kernel.assign(kernel * 2)
-    features(transfer.frozen_part(9), DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
-    assert len(list((tmp_path / "b").iterdir())) == 2 * len(files)
-
-
-def test_further_views_are_augmented(tmp_path):
-    frozen = build().frozen_part(9)
-    views = features(
-        frozen,
-        DATA["validation"],
-        ArrayCache(tmp_path),
-        views=3,
-        augmentation=augment.get("strong"),
-        verbose=False,
-    )
-    assert views.shape == (3, 24, 1280)
-    plain = frozen.predict_on_batch(DATA["validation"].pixels)
-    np.testing.assert_allclose(views[0], plain, atol=1e-4)
-    assert np.abs(views[1] - views[0]).mean() > 0.01
-    assert np.abs(views[2] - views[1]).mean() > 0.01

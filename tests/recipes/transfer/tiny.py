@@ -1,16 +1,23 @@
-"""A transfer model that is quick to compile."""
+"""A transfer model that is quick to compile, and data for it."""
+
+import tempfile
+from pathlib import Path
 
 import keras
 from keras import layers
 
 from recipes.backbones.base import Backbone, Stage
 from recipes.heads import classification_head
+from recipes.images.parts import ArrayCache
+from recipes.tasks import Multiclass
+from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
 
 SIDE = 32
+TASK = Multiclass(("a", "b", "c"))
 
 
-def build_tiny(dropout=0.2):
+def build_tiny(dropout=0.2, task=TASK):
     """Three stages of convolution, norm and ReLU: quick to compile."""
     keras.utils.set_random_seed(7)
     pictures = keras.Input((SIDE, SIDE, 3))
@@ -25,5 +32,11 @@ def build_tiny(dropout=0.2):
         x = layers.ReLU(name=ends[2])(x)
         stages.append(Stage(f"stage{index}", ends[2], tuple(ends)))
     base = Backbone("tiny", keras.Model(pictures, x), tuple(stages), "none", "initial", "", "")
-    outputs = classification_head(x, 3, dropout=dropout, seed=1)
-    return TransferModel(keras.Model(pictures, outputs), base)
+    outputs = classification_head(x, task.units, task.name, dropout=dropout, seed=1)
+    return TransferModel(keras.Model(pictures, outputs), base, task.name)
+
+
+def training_data(parts, folder=None, limit=2 << 30, task=TASK, **options):
+    """Parts as training reads them; what is computed from them goes below a folder."""
+    cache = ArrayCache(Path(folder or tempfile.mkdtemp()), limit)
+    return TrainingData(parts, task, cache, **{"verbose": False, **options})

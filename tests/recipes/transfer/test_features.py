@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 import recipes
-from recipes import backbones
 from recipes.images import augment
+from recipes.images.parts import ArrayCache, Part
+from recipes.transfer import model as transfer_model
 from recipes.transfer import parallel
-from recipes.transfer.features import ArrayCache, Boundary, Part
+from recipes.transfer.features import features
 from tests.recipes.images import pictures
-from tests.recipes.transfer.tiny import SIDE, build_tiny
+from tests.recipes.transfer.tiny import SIDE, build_tiny, training_data
 
 RNG = np.random.default_rng(0)
 DATA = {
@@ -24,8 +25,8 @@ DATA = {
 @pytest.mark.parametrize("name", ["train", "validation"])
 def test_outputs_are_those_of_the_whole_model(first, name, limit, tmp_path):
     transfer = build_tiny()
-    cut = Boundary(transfer, first, DATA, ArrayCache(tmp_path, limit), views=2, verbose=False,
-                   augmentation=augment.get("light"))  # fmt: skip
+    light = augment.get("light")
+    cut = training_data(DATA, tmp_path, limit, views=2, augmentation=light).cut(transfer, first)
     pooled = transfer.boundary(transfer.num_stages)
     whole = keras.Model(transfer.model.input, [transfer.model.output, pooled])
     expected = whole.predict(DATA[name].pixels.astype("float32"), verbose=0)
@@ -36,9 +37,8 @@ def test_outputs_are_those_of_the_whole_model(first, name, limit, tmp_path):
         np.testing.assert_allclose(cut.outputs(name, tensor, "", some), right[some], **precise)
 
 
-def test_a_frozen_run_passes_each_picture_through_the_network_once(tmp_path, monkeypatch):
+def test_a_frozen_run_passes_each_picture_through_the_network_once(tmp_path, tiny, monkeypatch):
     pictures.make_classes(tmp_path / "photos", 60, ("a", "b", "c"))
-    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
     predict, passed = parallel.predict_on_batch, []
 
     def counted(model, batch):
@@ -50,6 +50,7 @@ def test_a_frozen_run_passes_each_picture_through_the_network_once(tmp_path, mon
     run = recipes.fit_folder(
         tmp_path / "photos",
         output=tmp_path / "run",
+        backbone=tiny,
         strategy="small_similar",
         batch_size=4,
         verbose=False,
@@ -59,3 +60,42 @@ def test_a_frozen_run_passes_each_picture_through_the_network_once(tmp_path, mon
     mistakes = len(passed) - batches  # those that the report explains
     assert sum(passed[:batches]) == batches * 32
     assert 0 <= mistakes <= 1
+
+
+def build_lite():
+    return transfer_model.build("efficientnet_lite0", 3, image_size=SIDE, seed=1)
+
+
+def test_features_are_cached_on_disk_above_the_limit_and_found_again(tmp_path):
+    transfer = build_lite()
+    frozen = transfer.frozen_part(9)
+    memory = features(frozen, DATA["train"], ArrayCache(tmp_path / "a"), verbose=False)
+    disk = features(frozen, DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
+    assert isinstance(disk, np.memmap)
+    assert disk.dtype == np.float16
+    np.testing.assert_allclose(disk, memory, atol=5e-3, rtol=2e-3)
+    files = sorted((tmp_path / "b").iterdir())
+    stamps = [file.stat().st_mtime_ns for file in files]
+    features(frozen, DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
+    assert [file.stat().st_mtime_ns for file in files] == stamps
+    kernel = transfer.model.get_layer("top_conv").kernel
+    kernel.assign(kernel * 2)
+    features(transfer.frozen_part(9), DATA["train"], ArrayCache(tmp_path / "b", 0), verbose=False)
+    assert len(list((tmp_path / "b").iterdir())) == 2 * len(files)
+
+
+def test_further_views_are_augmented(tmp_path):
+    frozen = build_lite().frozen_part(9)
+    views = features(
+        frozen,
+        DATA["validation"],
+        ArrayCache(tmp_path),
+        views=3,
+        augmentation=augment.get("strong"),
+        verbose=False,
+    )
+    assert views.shape == (3, 33, 1280)
+    plain = frozen.predict_on_batch(DATA["validation"].pixels)
+    np.testing.assert_allclose(views[0], plain, atol=1e-4)
+    assert np.abs(views[1] - views[0]).mean() > 0.01
+    assert np.abs(views[2] - views[1]).mean() > 0.01

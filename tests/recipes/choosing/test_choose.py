@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from recipes import backbones, strategies
+from recipes.choosing import choose, similarity
+from recipes.choosing.choose import start
+from recipes.images.parts import Part
+from recipes.settings import Settings
+from recipes.strategies import STRATEGIES
+from recipes.tasks import Binary, Multiclass, Multilabel
+from tests.recipes.transfer.tiny import SIDE, build_tiny, training_data
+
+
+def test_a_strategy_starts_from_its_own_weights_unless_others_are_named():
+    pretrained = backbones.get("efficientnet_lite0").model.get_layer("top_conv").kernel.numpy()
+    task = Multiclass(("a", "b"))
+    for name, strategy in STRATEGIES.items():
+        for weights in (None, "pretrained"):
+            settings = Settings.of(image_size=32, dropout=0.0, weights=weights)
+            transfer = start(settings, task, strategy)
+            kernel = transfer.model.get_layer("top_conv").kernel.numpy()
+            own_start = name == "large_dissimilar" and weights is None
+            assert (kernel == pretrained).all() != own_start, (name, weights)
+
+
+def test_what_is_named_is_not_measured():
+    for name in strategies.NAMED:
+        assert choose.named(Settings.of(strategy=name)) == strategies.get(name)
+    for name in (strategies.AUTO, strategies.RACE):
+        assert choose.named(Settings.of(strategy=name)) is None
+    mine = strategies.FineTuneStrategy("mine", "pretrained", (strategies.HEAD,), "")
+    assert choose.named(Settings.of(strategy=mine)) is mine
+
+
+@pytest.mark.parametrize(
+    "task", [Multiclass(("a", "b")), Binary(("a", "b")), Multilabel(("a", "b"))], ids=str
+)
+def test_every_task_can_be_measured(task):
+    """Pictures whose colours are their labels, which frozen features tell."""
+    rng = np.random.default_rng(0)
+    flags = np.arange(48)[:, None] // [1, 2] % 2
+    labels = flags.astype("float32") if task.name == "multilabel" else flags[:, 0]
+    if task.name == "binary":
+        labels = flags[:, :1].astype("float32")
+    pixels = rng.integers(0, 40, (48, SIDE, SIDE, 3))
+    pixels[..., :2] += 180 * flags[:, None, None, :]
+    transfer = build_tiny(task=task)
+    data = training_data({"train": Part(pixels.astype("uint8"), labels, "key")}, task=task)
+    decision = choose.measure(Settings(), transfer, data)
+    assert decision.measurements["linear_accuracy"] > 0.9
+    chance = 0.25 if task.name == "multilabel" else 0.5
+    assert decision.measurements["chance"] == chance
+    assert decision.measurements["pictures_per_class"] == 24
+    assert (
+        decision.strategy
+        == similarity.rule(False, decision.measurements["divergence"] >= 0.13, True)
+        or decision.measurements["linear_accuracy"] < 0.97
+    )

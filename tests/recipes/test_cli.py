@@ -1,0 +1,151 @@
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from recipes.cli import main
+from recipes.run import Run
+from tests.recipes.images import pictures
+from tests.recipes.odd import SPOILT
+
+BAD_ARGUMENTS = {
+    "no such folder": (["fit", "nowhere", "--output", "{out}"], "nowhere does not exist"),
+    "a file": (["fit", "{file}", "--output", "{out}"], "is a file"),
+    "empty folder": (["fit", "{empty}", "--output", "{out}"], "is empty"),
+    "one class": (["fit", "{one}", "--output", "{out}"], "one class only, 'only'"),
+    "no picture": (["fit", "{none}", "--output", "{out}"], "no readable picture"),
+    "too few": (["fit", "{few}", "--output", "{out}"], "too few pictures"),
+    "strategy": (
+        ["fit", "{ok}", "--output", "{out}", "--strategy", "small_simlar"],
+        "Did you mean 'small_similar'",
+    ),
+    "backbone": (
+        ["fit", "{ok}", "--output", "{out}", "--backbone", "resnet5"],
+        "Did you mean 'ResNet5",
+    ),
+    "augmentation": (
+        ["fit", "{ok}", "--output", "{out}", "--augmentation", "lihgt"],
+        "Did you mean 'light'",
+    ),
+    "share": (["fit", "{ok}", "--output", "{out}", "--test", "1.5"], "test: 1.5"),
+    "batch": (["fit", "{ok}", "--output", "{out}", "--batch-size", "0"], "batch_size: 0"),
+    "dropout": (["fit", "{ok}", "--output", "{out}", "--dropout", "1"], "dropout: 1.0"),
+    "size": (["fit", "{ok}", "--output", "{out}", "--image-size", "8"], "image_size: 8"),
+    "groups": (
+        ["fit", "{ok}", "--output", "{out}", "--groups", "no.csv"],
+        "groups: there is no file",
+    ),
+    "weights": (
+        ["fit", "{ok}", "--output", "{out}", "--weights", "{file}"],
+        "not a PyTorch checkpoint",
+    ),
+    "no weights": (["fit", "{ok}", "--output", "{out}", "--weights", "none.pth"], "none.pth"),
+    "output": (["fit", "{ok}", "--output", "{ok}"], "is not a run folder"),
+    "scan": (["scan", "nowhere"], "does not exist"),
+    "predict": (["predict", "nowhere", "{file}"], "no run folder"),
+    "predict on": (["predict", "efficientnet_lite0", "gone.png"], "gone.png does not exist"),
+    "predict nothing": (["predict", "efficientnet_lite0", "{empty}"], "no file was named"),
+}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    root = tmp_path_factory.mktemp("places")
+    file, empty = root / "file.txt", root / "empty"
+    file.write_text("x")
+    empty.mkdir()
+    return {
+        "file": file,
+        "empty": empty,
+        "one": pictures.make_classes(root / "one", 5, ("only",)),
+        "few": pictures.make_classes(root / "few", 2),
+        "ok": pictures.make_classes(root / "ok", 5),
+        "none": pictures.write(root / "none" / "a", {"x.jpg": b"x"}).parent,
+        "out": root / "out",
+    }
+
+
+@pytest.mark.parametrize("name", BAD_ARGUMENTS)
+def test_bad_input_is_one_clear_line_and_exit_code_2(name, places, capsys):
+    arguments, text = BAD_ARGUMENTS[name]
+    code = main([word.format(**places) for word in arguments])
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("recipes")]
+    assert code == 2
+    assert len(lines) == 1
+    assert text in lines[0]
+    assert not places["out"].exists()
+    assert not places["out"].with_name("out.partial").exists()
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_damaged_run_is_one_clear_line(name, run, photos, tmp_path, capsys):
+    spoil, text = SPOILT[name]
+    copy = shutil.copytree(run.folder, tmp_path / "copy")
+    spoil(copy)
+    assert main(["predict", str(copy), str(photos / "NA" / "000.png")]) == 2
+    captured = capsys.readouterr().err
+    assert captured.startswith("recipes: error: ")
+    assert captured.count("\n") == 1
+    assert " ".join(text.split()) in captured
+
+
+def test_unknown_options_are_exit_code_2():
+    with pytest.raises(SystemExit) as caught:
+        main(["fit", "x", "--output", "y", "--no-such-option"])
+    assert caught.value.code == 2
+
+
+def test_the_command_line_from_scan_to_prediction(photos, tmp_path, capsys):
+    assert main(["scan", str(photos), "--csv", str(tmp_path / "scan.csv")]) == 0
+    assert "truncated.jpg" in capsys.readouterr().out
+    assert len(pd.read_csv(tmp_path / "scan.csv")) == 63
+    command = ["fit", str(photos), "--output", str(tmp_path / "run"), "--image-size", "32"]
+    assert main([*command, "--epochs", "1", "--strategy", "head_only"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("accuracy", "head_only", "Named by hand", "report.html"):
+        assert word in printed
+    table = tmp_path / "labels.csv"
+    assert main(["predict", str(tmp_path / "run"), str(photos), "--csv", str(table)]) == 0
+    assert len(pd.read_csv(table)) == 63
+    assert main(["backbones"]) == 0
+    assert "efficientnet_lite0" in capsys.readouterr().out
+
+
+def test_help_and_names_need_no_keras():
+    code = (
+        "import sys\nfrom recipes.cli import main\n"
+        "try: main(['fit', '--help'])\nexcept SystemExit: pass\n"
+        "import recipes, callbacks\n"
+        "assert not {'keras', 'tensorflow', 'numpy', 'pandas'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(photos, tmp_path):
+    output = tmp_path / "run"
+    command = [sys.executable, "-m", "recipes.cli", "fit", str(photos), "--output", str(output)]
+    command += ["--strategy", "head_only", "--image-size", "32", "--epochs", "300"]
+
+    def hear():
+        """A shell's background job would ignore Ctrl-C, as would its children."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear) as process:
+        state = tmp_path / "run.partial" / "state.safetensors"
+        deadline = time.monotonic() + 120
+        while not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+    assert state.exists()
+    assert not output.exists()
+    subprocess.run(command, check=True, capture_output=True, timeout=200)
+    assert not state.parent.exists()
+    assert Run.load(output).history["epoch"].is_monotonic_increasing
