@@ -1,25 +1,27 @@
 """What every learning-rate decay scheme shares: it is a callback with one pure method."""
 
-import math
-import numbers
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import TypeVar, dataclass_transform
 
 import keras
 import numpy as np
 import pandas as pd
 
+from .leading import Leader
 from .lookup import unknown
-from .rules import CHOICES, RULES
+from .registry import get
+from .rules import NotNegative, Unit, rule_of, words_of
+from .serialization import deserialized, registered, serialized
+from .table import TableSchedule
 
-PACKAGE = "learning_rate_decay"
+Class = TypeVar("Class", bound=type)
 
 
-def scheme(cls):
+@dataclass_transform(eq_default=False, field_specifiers=(field,))
+def scheme(cls: Class) -> Class:
     """Class decorator: annotations become parameters, and Keras can serialize the class."""
-    cls = dataclass(eq=False)(cls)
-    return keras.saving.register_keras_serializable(PACKAGE)(cls)
+    return registered(dataclass(eq=False)(cls))
 
 
 @dataclass(eq=False)
@@ -46,26 +48,22 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
         [0.1, 0.1, 0.01, 0.001]
     """
 
-    learning_rate: float | None = field(default=None, kw_only=True)
-    per: str = field(default="epoch", kw_only=True)
+    learning_rate: NotNegative | None = field(default=None, kw_only=True)
+    per: Unit = field(default="epoch", kw_only=True)
 
     def __post_init__(self):
         keras.callbacks.Callback.__init__(self)
-        self._taken = None
-        self._last = None
-        self._first = 0
+        self._taken: float | None = None
         for parameter in fields(self):
-            self._check(parameter.name, optional=parameter.default is None)
+            if getattr(self, parameter.name) is not None or parameter.default is not None:
+                self._check(parameter.name, parameter.type)
 
-    def _check(self, name: str, optional: bool) -> None:
-        value = getattr(self, name)
-        if value is None and optional:
-            return
-        if name in RULES:
-            fits, text = RULES[name]
-            self._require(name, fits(value), text)
-        elif name in CHOICES and value not in CHOICES[name]:
-            raise unknown(name, value, CHOICES[name])
+    def _check(self, name: str, annotation) -> None:
+        value, rule, words = getattr(self, name), rule_of(annotation), words_of(annotation)
+        if rule is not None:
+            self._require(name, rule.fits(value), rule.text)
+        if words and value not in words:
+            raise unknown(name, value, words)
 
     def _require(self, name: str, fits: bool, text: str) -> None:
         """Refuse the parameter of this name unless it fits."""
@@ -84,6 +82,11 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
         if self.learning_rate is not None:
             return self.learning_rate
         return 1.0 if self._taken is None else self._taken
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether that rate is still to be taken from an optimizer."""
+        return self.learning_rate is None and self._taken is None
 
     def take_base(self, rate: float) -> None:
         """Start from this rate where the scheme was given none of its own."""
@@ -164,153 +167,41 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
     def get_config(self) -> dict:
         """The parameters by name, nested schemes and registered functions serialized."""
         names = (parameter.name for parameter in fields(self))
-        return {name: _serialized(getattr(self, name)) for name in names}
+        return {name: serialized(getattr(self, name)) for name in names}
 
     @classmethod
     def from_config(cls, config: dict) -> "LearningRateDecay":
         """The scheme that `get_config` described."""
-        return cls(**{name: _deserialized(value) for name, value in config.items()})
+        return cls(**{name: deserialized(value) for name, value in config.items()})
 
-    def __mul__(self, other: "LearningRateDecay"):
+    def __mul__(self, other: "LearningRateDecay") -> "LearningRateDecay":
         """The product of two schemes' factors: `ChainedScheduler([a, b])`."""
-        from .compose import ChainedScheduler
-
         if not isinstance(other, LearningRateDecay):
             return NotImplemented
         rate = other.learning_rate if self.learning_rate is None else self.learning_rate
-        return ChainedScheduler([self, other], learning_rate=rate)
-
-    # --- in training ---
+        return get("chained_scheduler", schedulers=[self, other], learning_rate=rate)
 
     def on_train_begin(self, logs=None):
-        """Check that the optimizer's rate can be led, and take the base rate from it."""
-        optimizer = self.model.optimizer
-        self._last = None
-        if self.per == "step" and (self.model.steps_per_execution or 1) > 1:
-            raise ValueError(
-                f"{type(self).__name__}: with steps_per_execution = "
-                f"{self.model.steps_per_execution} no callback reaches each step. Use "
-                'optimizer(learning_rate=scheme.as_schedule(num_steps)), or per="epoch".'
-            )
-        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-        try:
-            optimizer.learning_rate = rate
-        except TypeError:
-            raise ValueError(
-                f"{type(self).__name__}: the optimizer was made with a LearningRateSchedule, so "
-                "no callback can set its rate. Make it with a number, or drop this callback."
-            ) from None
-        if self.learning_rate is None and self._taken is None:
-            if _steps_taken(optimizer) > 0:
-                raise ValueError(
-                    f"{type(self).__name__}: the optimizer has taken {_steps_taken(optimizer)} "
-                    "steps, so its rate may not be the one to start from; give learning_rate."
-                )
-            self.take_base(rate)
-        if self.drives_momentum:
-            _momentum_variable(optimizer, type(self).__name__)
+        """Check that the optimizer can be led, and take the base rate from it."""
+        self._leader = Leader(self, self.model)
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Read the optimizer's count; set the epoch's rate where epochs are counted."""
-        if self._last is not None:
-            found = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            if not math.isclose(found, self._last, rel_tol=1e-3, abs_tol=1e-30):
-                raise ValueError(
-                    f"{type(self).__name__} had set the learning rate {self._last:g}, and another "
-                    f"callback changed it to {found:g}. One callback can lead the rate: put a "
-                    "scheme into callbacks.ReduceLROnPlateau(scheduler=…), or multiply schemes."
-                )
-        self._first = _steps_taken(self.model.optimizer)
-        if self.per == "epoch":
-            self._apply(epoch)
+        """Set the epoch's rate where epochs are counted."""
+        self._leader.begin_epoch(epoch)
 
     def on_train_batch_begin(self, batch, logs=None):
         """Set the step's rate where steps are counted."""
-        if self.per == "step":
-            self._apply(self._first + batch)
+        self._leader.begin_batch(batch)
 
     def on_epoch_end(self, epoch, logs=None):
         """Put the rate in effect into the logs, as `learning_rate`."""
-        if logs is not None and self._last is not None:
-            logs["learning_rate"] = self._last
-
-    def _apply(self, step: int) -> None:
-        if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()  # during an epoch the trainer holds the state elsewhere
-        self._last = float(self.value(step))
-        self.model.optimizer.learning_rate = self._last
-        momentum = self.momentum(step)
-        if momentum is not None:
-            _momentum_variable(self.model.optimizer, type(self).__name__).assign(momentum)
+        if logs is not None and self._leader.rate is not None:
+            logs["learning_rate"] = self._leader.rate
 
 
 @dataclass(eq=False)
 class TensorFlowDecay(LearningRateDecay, ABC):
     """A scheme of TensorFlow's family: it counts steps and is given its rate."""
 
-    learning_rate: float = field()  # without the default that it has above
-    per: str = field(default="step", kw_only=True)
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class TableSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule that looks its rate up; after the last entry the rate stays.
-
-    Args:
-        rates: the rate of each step from 0 on.
-
-    Example:
-        >>> float(TableSchedule([0.5, 0.25])(7))
-        0.25
-    """
-
-    def __init__(self, rates: Sequence[float]):
-        super().__init__()
-        if not len(rates):
-            raise ValueError("rates: the table is empty; num_steps is a whole number from 1 up.")
-        self.rates = [float(rate) for rate in rates]
-
-    def __call__(self, step):
-        """The rate of a step, a scalar of any integer or float type."""
-        row = keras.ops.minimum(keras.ops.cast(step, "int32"), len(self.rates) - 1)
-        return keras.ops.take(keras.ops.convert_to_tensor(self.rates, "float32"), row)
-
-    def get_config(self):
-        """The table."""
-        return {"rates": self.rates}
-
-
-def _steps_taken(optimizer) -> int:
-    """The optimizer's count of batches, which `iterations` divides where gradients accumulate."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    counts = [v for v in inner.variables if v.name == "iteration"]
-    return int(keras.ops.convert_to_numpy(counts[0] if counts else inner.iterations))
-
-
-def _momentum_variable(optimizer, scheme_name: str):
-    """The variable that holds an optimizer's momentum or beta_1."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    for name in ("momentum_variable", "beta_1"):
-        value = getattr(optimizer, name, None)
-        if isinstance(value, keras.Variable):
-            return value
-    raise ValueError(
-        f"{scheme_name} drives the momentum, but {type(optimizer).__name__} holds it as a constant "
-        "that a compiled step never reads again. Train with callbacks.CyclicMomentumSGD or "
-        "callbacks.CyclicMomentumAdam, or pass cycle_momentum=False."
-    )
-
-
-def _serialized(value):
-    if isinstance(value, list | tuple):
-        return [_serialized(item) for item in value]
-    plain = value is None or isinstance(value, str | numbers.Number | dict)
-    return value if plain else keras.saving.serialize_keras_object(value)
-
-
-def _deserialized(value):
-    if isinstance(value, list):
-        return [_deserialized(item) for item in value]
-    if isinstance(value, dict) and "class_name" in value:
-        return keras.saving.deserialize_keras_object(value)
-    return value
+    learning_rate: NotNegative = field()  # without the default that it has above
+    per: Unit = field(default="step", kw_only=True)

@@ -1,13 +1,17 @@
 """Schemes made of functions and of other schemes."""
 
+from abc import ABC
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import final
 
 from .base import LearningRateDecay, scheme
 from .forms import polynomial
+from .rules import Count, OfStep, Share, Unit
 
 
+@final
 @scheme
 class LambdaLR(LearningRateDecay):
     """`base * lr_lambda(step)`.
@@ -26,13 +30,14 @@ class LambdaLR(LearningRateDecay):
         0.25
     """
 
-    lr_lambda: Callable[[int], float]
+    lr_lambda: OfStep
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
         return self.base * self.lr_lambda(step)
 
 
+@final
 @scheme
 class MultiplicativeLR(LearningRateDecay):
     """`base * lr_lambda(1) * … * lr_lambda(step)`.
@@ -50,7 +55,7 @@ class MultiplicativeLR(LearningRateDecay):
         0.125
     """
 
-    lr_lambda: Callable[[int], float]
+    lr_lambda: OfStep
 
     def __post_init__(self):
         super().__post_init__()
@@ -63,8 +68,11 @@ class MultiplicativeLR(LearningRateDecay):
         return self.base * self._products[step]
 
 
-class Composite:
+@dataclass(eq=False)
+class Composite(LearningRateDecay, ABC):
     """What schemes of schemes share: one unit, one base rate, momentum where a member has one."""
+
+    per: Unit | None = field(default=None, kw_only=True)
 
     @property
     def members(self) -> Sequence[LearningRateDecay]:
@@ -99,8 +107,9 @@ class Composite:
         return any(member.drives_momentum for member in self.members)
 
 
+@final
 @scheme
-class SequentialLR(Composite, LearningRateDecay):
+class SequentialLR(Composite):
     """One scheme after another; each starts from its base rate, at its own step 0.
 
     Args:
@@ -121,7 +130,6 @@ class SequentialLR(Composite, LearningRateDecay):
 
     schedulers: Sequence[LearningRateDecay]
     milestones: Sequence[int]
-    per: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
         super().__post_init__()
@@ -145,8 +153,9 @@ class SequentialLR(Composite, LearningRateDecay):
         return self.schedulers[index], [0, *self.milestones][index]
 
 
+@final
 @scheme
-class ChainedScheduler(Composite, LearningRateDecay):
+class ChainedScheduler(Composite):
     """The product of the members' factors, `value / base` each; `a * b` is short for it.
 
     Args:
@@ -168,7 +177,6 @@ class ChainedScheduler(Composite, LearningRateDecay):
     """
 
     schedulers: Sequence[LearningRateDecay]
-    per: str | None = field(default=None, kw_only=True)
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -183,8 +191,9 @@ class ChainedScheduler(Composite, LearningRateDecay):
         return driving[-1].momentum(step) if driving else None
 
 
+@final
 @scheme
-class Warmup(Composite, LearningRateDecay):
+class Warmup(Composite):
     """A straight line up to the first rate of a scheme, then the scheme from its step 0.
 
     Args:
@@ -205,9 +214,8 @@ class Warmup(Composite, LearningRateDecay):
     """
 
     scheduler: LearningRateDecay
-    steps: int
-    start: float = 0.0
-    per: str | None = field(default=None, kw_only=True)
+    steps: Count
+    start: Share = 0.0
 
     def __post_init__(self):
         super().__post_init__()

@@ -1,13 +1,16 @@
 """Schemes along a cosine."""
 
 import math
+from typing import Annotated, final
 
 import numpy as np
 
 from .base import LearningRateDecay, TensorFlowDecay, scheme
 from .forms import cosine, half_cosine, restarts
+from .rules import Count, CountOrZero, NotNegative, Positive, number
 
 
+@final
 @scheme
 class CosineDecay(TensorFlowDecay):
     """From `learning_rate` to `alpha * learning_rate` along half a cosine, then constant.
@@ -26,8 +29,8 @@ class CosineDecay(TensorFlowDecay):
         0.75
     """
 
-    decay_steps: int
-    alpha: float = 0.0
+    decay_steps: Count
+    alpha: NotNegative = 0.0
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -35,6 +38,7 @@ class CosineDecay(TensorFlowDecay):
         return self.base * cosine(1.0, self.alpha, fraction)
 
 
+@final
 @scheme
 class CosineDecayRestarts(TensorFlowDecay):
     """Half cosines one after another; at each restart the rate jumps up again.
@@ -57,10 +61,10 @@ class CosineDecayRestarts(TensorFlowDecay):
         (1.0, 0.5, 0.25)
     """
 
-    first_decay_steps: int
-    t_mul: float = 2.0
-    m_mul: float = 1.0
-    alpha: float = 0.0
+    first_decay_steps: Count
+    t_mul: Annotated[float, number("from 1 up", lambda v: v >= 1)] = 2.0
+    m_mul: Positive = 1.0
+    alpha: NotNegative = 0.0
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -69,6 +73,7 @@ class CosineDecayRestarts(TensorFlowDecay):
         return self.base * (height * half_cosine(fraction) + self.alpha)
 
 
+@final
 @scheme
 class LinearCosineDecay(TensorFlowDecay):
     """`learning_rate * ((alpha + 1 - u) * (1 + cos(2 pi num_periods u)) / 2 + beta)`.
@@ -92,16 +97,17 @@ class LinearCosineDecay(TensorFlowDecay):
         0.25
     """
 
-    decay_steps: int
-    num_periods: float = 0.5
-    alpha: float = 0.0
-    beta: float = 0.001
+    decay_steps: Count
+    num_periods: Positive = 0.5
+    alpha: NotNegative = 0.0
+    beta: NotNegative = 0.001
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
         return _linear_cosine(self, step)
 
 
+@final
 @scheme
 class NoisyLinearCosineDecay(TensorFlowDecay):
     """Linear cosine decay whose line has Gaussian noise, of a variance that falls.
@@ -129,13 +135,13 @@ class NoisyLinearCosineDecay(TensorFlowDecay):
         True
     """
 
-    decay_steps: int
-    initial_variance: float = 1.0
-    variance_decay: float = 0.55
-    num_periods: float = 0.5
-    alpha: float = 0.0
-    beta: float = 0.001
-    seed: int = 0
+    decay_steps: Count
+    initial_variance: NotNegative = 1.0
+    variance_decay: NotNegative = 0.55
+    num_periods: Positive = 0.5
+    alpha: NotNegative = 0.0
+    beta: NotNegative = 0.001
+    seed: CountOrZero = 0
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -151,6 +157,7 @@ def _linear_cosine(scheme, step: int, noise: float = 0.0) -> float:
     return scheme.base * (line * half_cosine(2 * scheme.num_periods * fraction) + scheme.beta)
 
 
+@final
 @scheme
 class CosineAnnealingLR(LearningRateDecay):
     """From the base rate to `eta_min` along half a cosine of `T_max` epochs, and back up after it.
@@ -170,14 +177,15 @@ class CosineAnnealingLR(LearningRateDecay):
         (0.5, 1.0)
     """
 
-    T_max: int
-    eta_min: float = 0.0
+    T_max: Count
+    eta_min: NotNegative = 0.0
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
         return cosine(self.base, self.eta_min, step % (2 * self.T_max) / self.T_max)
 
 
+@final
 @scheme
 class CosineAnnealingWarmRestarts(LearningRateDecay):
     """From the base rate to `eta_min` along half a cosine, again and again from the top.
@@ -198,9 +206,9 @@ class CosineAnnealingWarmRestarts(LearningRateDecay):
         (0.5, 1.0, 0.5)
     """
 
-    T_0: int
-    T_mult: int = 1
-    eta_min: float = 0.0
+    T_0: Count
+    T_mult: Count = 1
+    eta_min: NotNegative = 0.0
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import field
+from typing import Literal, final
 
 from .base import LearningRateDecay, scheme
 from .forms import cosine, polynomial
-from .lookup import find
+from .rules import Count, NotNegative, OfStep, Positive, Several, Share, Unit
 
 MODES: dict[str, tuple[str, Callable]] = {
     "triangular": ("cycle", lambda scheme, x: 1.0),
@@ -15,6 +16,7 @@ MODES: dict[str, tuple[str, Callable]] = {
 SHAPES = {"cos": cosine, "linear": polynomial}
 
 
+@final
 @scheme
 class CyclicLR(LearningRateDecay):
     """Up from `base_lr` to `max_lr` in a straight line and down again, cycle after cycle.
@@ -45,22 +47,21 @@ class CyclicLR(LearningRateDecay):
         (0.5, 1.0, 0.5)
     """
 
-    base_lr: float
-    max_lr: float
-    step_size_up: int = 2000
-    step_size_down: int | None = None
-    mode: str = "triangular"
-    gamma: float = 1.0
-    scale_fn: Callable | None = None
-    scale_mode: str = "cycle"
+    base_lr: NotNegative
+    max_lr: Positive
+    step_size_up: Count = 2000
+    step_size_down: Count | None = None
+    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    gamma: Positive = 1.0
+    scale_fn: OfStep | None = None
+    scale_mode: Literal["cycle", "iterations"] = "cycle"
     cycle_momentum: bool = True
-    base_momentum: float = 0.8
-    max_momentum: float = 0.9
-    per: str = field(default="step", kw_only=True)
+    base_momentum: Share = 0.8
+    max_momentum: Share = 0.9
+    per: Unit = field(default="step", kw_only=True)
 
     def __post_init__(self):
         super().__post_init__()
-        find(self.mode, MODES, what="mode")
         self._require("max_lr", self.max_lr >= self.base_lr, "at least base_lr")
 
     def value(self, step: int) -> float:
@@ -88,6 +89,7 @@ class CyclicLR(LearningRateDecay):
         return slope * scale(self, cycle if mode == "cycle" else step)
 
 
+@final
 @scheme
 class OneCycleLR(LearningRateDecay):
     """One way up to `max_lr`, and down to far below the start.
@@ -121,19 +123,19 @@ class OneCycleLR(LearningRateDecay):
         (0.1, 1e-05)
     """
 
-    max_lr: float
-    total_steps: int | None = None
+    max_lr: Positive
+    total_steps: Several | None = None
     epochs: int | None = None
     steps_per_epoch: int | None = None
-    pct_start: float = 0.3
-    anneal_strategy: str = "cos"
+    pct_start: Share = 0.3
+    anneal_strategy: Literal["cos", "linear"] = "cos"
     cycle_momentum: bool = True
-    base_momentum: float = 0.85
-    max_momentum: float = 0.95
-    div_factor: float = 25.0
-    final_div_factor: float = 1e4
+    base_momentum: Share = 0.85
+    max_momentum: Share = 0.95
+    div_factor: Positive = 25.0
+    final_div_factor: Positive = 1e4
     three_phase: bool = False
-    per: str = field(default="step", kw_only=True)
+    per: Unit = field(default="step", kw_only=True)
 
     def __post_init__(self):
         super().__post_init__()

@@ -1,8 +1,10 @@
 """Schemes that fall by a share of what is left."""
 
 import math
+from typing import final
 
 from .base import LearningRateDecay, TensorFlowDecay, scheme
+from .rules import Count, Positive
 
 
 def _periods(step: int, decay_steps: int, staircase: bool) -> float:
@@ -10,6 +12,7 @@ def _periods(step: int, decay_steps: int, staircase: bool) -> float:
     return step // decay_steps if staircase else step / decay_steps
 
 
+@final
 @scheme
 class ExponentialDecay(TensorFlowDecay):
     """`learning_rate * decay_rate ** (step / decay_steps)`.
@@ -29,8 +32,8 @@ class ExponentialDecay(TensorFlowDecay):
         0.5
     """
 
-    decay_steps: int
-    decay_rate: float
+    decay_steps: Count
+    decay_rate: Positive
     staircase: bool = False
 
     def value(self, step: int) -> float:
@@ -38,6 +41,7 @@ class ExponentialDecay(TensorFlowDecay):
         return self.base * self.decay_rate ** _periods(step, self.decay_steps, self.staircase)
 
 
+@final
 @scheme
 class NaturalExpDecay(TensorFlowDecay):
     """`learning_rate * exp(-decay_rate * step / decay_steps)`.
@@ -57,8 +61,8 @@ class NaturalExpDecay(TensorFlowDecay):
         0.367879
     """
 
-    decay_steps: int
-    decay_rate: float
+    decay_steps: Count
+    decay_rate: Positive
     staircase: bool = False
 
     def value(self, step: int) -> float:
@@ -67,6 +71,7 @@ class NaturalExpDecay(TensorFlowDecay):
         return self.base * math.exp(-self.decay_rate * periods)
 
 
+@final
 @scheme
 class InverseTimeDecay(TensorFlowDecay):
     """`learning_rate / (1 + decay_rate * step / decay_steps)`.
@@ -86,8 +91,8 @@ class InverseTimeDecay(TensorFlowDecay):
         0.5
     """
 
-    decay_steps: int
-    decay_rate: float
+    decay_steps: Count
+    decay_rate: Positive
     staircase: bool = False
 
     def value(self, step: int) -> float:
@@ -96,6 +101,7 @@ class InverseTimeDecay(TensorFlowDecay):
         return self.base / (1 + self.decay_rate * periods)
 
 
+@final
 @scheme
 class ExponentialLR(LearningRateDecay):
     """`base * gamma ** step`.
@@ -113,7 +119,7 @@ class ExponentialLR(LearningRateDecay):
         0.125
     """
 
-    gamma: float
+    gamma: Positive
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""

@@ -1,16 +1,18 @@
 """The learning-rate range test: raise the rate from step to step and watch the loss."""
 
 import math
+from typing import final
 
 import keras
 import numpy as np
 import pandas as pd
 
-from .rules import RULES
+from .rules import Positive, Several, rule_of
 
 WARM_UP = 10  # steps after which the running mean holds enough losses to have a slope
 
 
+@final
 class LearningRateFinder(keras.callbacks.Callback):
     """Raise the rate geometrically while training, then put the model back as it was.
 
@@ -37,9 +39,9 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     def __init__(
         self,
-        min_learning_rate: float = 1e-6,
-        max_learning_rate: float = 1.0,
-        num_steps: int = 100,
+        min_learning_rate: Positive = 1e-6,
+        max_learning_rate: Positive = 1.0,
+        num_steps: Several = 100,
         smoothing: float = 0.9,
         stop_factor: float = 4.0,
     ):
@@ -49,10 +51,10 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.num_steps = num_steps
         self.smoothing = smoothing
         self.stop_factor = stop_factor
-        for name in ("min_learning_rate", "max_learning_rate", "num_steps"):
-            fits, text = RULES[name]
-            if not fits(getattr(self, name)):
-                raise ValueError(f"{name}: {getattr(self, name)!r} is not {text}.")
+        for name, annotation in type(self).__init__.__annotations__.items():
+            rule, value = rule_of(annotation), getattr(self, name)
+            if rule is not None and not rule.fits(value):
+                raise ValueError(f"{name}: {value!r} is not {rule.text}.")
         if not min_learning_rate < max_learning_rate:
             raise ValueError(
                 f"max_learning_rate: {max_learning_rate!r} is not above min_learning_rate."

@@ -1,9 +1,14 @@
 """Optimizers whose momentum a scheme can drive: they hold it in a variable."""
 
+from typing import final
+
 import keras
 
+from .serialization import registered
 
-@keras.saving.register_keras_serializable("learning_rate_decay")
+
+@final
+@registered
 class CyclicMomentumSGD(keras.optimizers.SGD):
     """SGD whose momentum can change in training.
 
@@ -39,7 +44,8 @@ class CyclicMomentumSGD(keras.optimizers.SGD):
             self.assign_add(variable, velocity)
 
 
-@keras.saving.register_keras_serializable("learning_rate_decay")
+@final
+@registered
 class CyclicMomentumAdam(keras.optimizers.Adam):
     """Adam whose `beta_1` can change in training.
 

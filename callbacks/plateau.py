@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import field
+from typing import Annotated, Literal, final
 
 import pandas as pd
 
 from .base import LearningRateDecay, scheme
 from .compose import Composite
-from .lookup import find
+from .rules import CountOrZero, NotNegative, number
 
 BETTER = {
     ("min", "rel"): lambda metric, best, threshold: metric < best * (1 - threshold),
@@ -18,8 +18,9 @@ BETTER = {
 }
 
 
+@final
 @scheme
-class ReduceLROnPlateau(Composite, LearningRateDecay):
+class ReduceLROnPlateau(Composite):
     """Multiply the rate by `factor` after more than `patience` epochs in which a metric stands.
 
     Over a scheme, a cut multiplies all its later rates.
@@ -49,16 +50,15 @@ class ReduceLROnPlateau(Composite, LearningRateDecay):
     """
 
     monitor: str = "val_loss"
-    mode: str = "min"
-    factor: float = 0.1
-    patience: int = 10
-    threshold: float = 1e-4
-    threshold_mode: str = "rel"
-    cooldown: int = 0
-    min_lr: float = 0.0
-    eps: float = 1e-8
+    mode: Literal["min", "max"] = "min"
+    factor: Annotated[float, number("above 0 and below 1", lambda v: 0 < v < 1)] = 0.1
+    patience: CountOrZero = 10
+    threshold: NotNegative = 1e-4
+    threshold_mode: Literal["rel", "abs"] = "rel"
+    cooldown: CountOrZero = 0
+    min_lr: NotNegative = 0.0
+    eps: NotNegative = 1e-8
     scheduler: LearningRateDecay | None = None
-    per: str | None = field(default=None, kw_only=True)
 
     @property
     def members(self) -> Sequence[LearningRateDecay]:
@@ -71,8 +71,6 @@ class ReduceLROnPlateau(Composite, LearningRateDecay):
             LearningRateDecay.__post_init__(self)
         else:
             super().__post_init__()
-        find(self.mode, {"min": None, "max": None}, what="mode")
-        self._require("factor", 0 < self.factor < 1, "a number above 0 and below 1")
         self.reset()
 
     def reset(self) -> None:
@@ -138,4 +136,4 @@ class ReduceLROnPlateau(Composite, LearningRateDecay):
                 f"monitor: ReduceLROnPlateau needs {self.monitor!r}, the logs have "
                 f"{', '.join(sorted(logs or {}))}."
             )
-        self.observe(float(logs[self.monitor]), self._last)
+        self.observe(float(logs[self.monitor]), self._leader.rate)

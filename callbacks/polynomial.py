@@ -1,9 +1,13 @@
 """Schemes along a power of the time that is left."""
 
+from typing import Annotated, final
+
 from .base import LearningRateDecay, TensorFlowDecay, scheme
 from .forms import polynomial
+from .rules import Count, NotNegative, Positive, Share, number
 
 
+@final
 @scheme
 class PolynomialDecay(TensorFlowDecay):
     """`(learning_rate - end) * (1 - step / decay_steps) ** power + end`.
@@ -25,9 +29,9 @@ class PolynomialDecay(TensorFlowDecay):
         0.1
     """
 
-    decay_steps: int
-    end_learning_rate: float = 0.0001
-    power: float = 1.0
+    decay_steps: Count
+    end_learning_rate: NotNegative = 0.0001
+    power: Positive = 1.0
     cycle: bool = False
 
     def value(self, step: int) -> float:
@@ -39,6 +43,7 @@ class PolynomialDecay(TensorFlowDecay):
         return polynomial(self.base, self.end_learning_rate, fraction, self.power)
 
 
+@final
 @scheme
 class PolynomialLR(LearningRateDecay):
     """`base * (1 - step / total_iters) ** power`, then 0.
@@ -57,8 +62,8 @@ class PolynomialLR(LearningRateDecay):
         0.25
     """
 
-    total_iters: int = 5
-    power: float = 1.0
+    total_iters: Count = 5
+    power: Positive = 1.0
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
@@ -66,6 +71,7 @@ class PolynomialLR(LearningRateDecay):
         return polynomial(self.base, 0.0, fraction, self.power)
 
 
+@final
 @scheme
 class LinearLR(LearningRateDecay):
     """From `base * start_factor` to `base * end_factor` in a straight line, then constant.
@@ -85,9 +91,9 @@ class LinearLR(LearningRateDecay):
         0.75
     """
 
-    start_factor: float = 1 / 3
-    end_factor: float = 1.0
-    total_iters: int = 5
+    start_factor: Annotated[float, number("above 0, up to 1", lambda v: 0 < v <= 1)] = 1 / 3
+    end_factor: Share = 1.0
+    total_iters: Count = 5
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""

@@ -1,77 +1,97 @@
-"""What each parameter of a scheme may be, as data: the names mean the same in every scheme."""
+"""What a parameter may be, said where it stands: `decay_steps: Count`, `per: Unit`.
+
+A number's rule is a note in its annotation, a choice of words is a `Literal`. Rules that several
+parameters share have their names here; one that a single parameter has stands beside it.
+"""
 
 import math
 import numbers
 from collections.abc import Callable
-
-UNITS = ("step", "epoch")
-
-
-def _number(value) -> bool:
-    return isinstance(value, numbers.Real) and math.isfinite(value) and value is not True
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeAlias, final, get_args, get_origin
 
 
-def _whole(value) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+@final
+@dataclass(frozen=True)
+class Rule:
+    """What a value must be.
+
+    Args:
+        fits: whether a value is that.
+        text: what it must be, as the end of "… is not …".
+
+    Example:
+        >>> Rule(lambda value: value in (2, 3, 5, 7), "a prime number below 10")
+        Rule(text='a prime number below 10')
+    """
+
+    fits: Callable[[Any], bool] = field(repr=False)
+    text: str
 
 
-_POSITIVE = (lambda v: _number(v) and v > 0, "a number above 0")
-_NOT_NEGATIVE = (lambda v: _number(v) and v >= 0, "a number from 0 up")
-_COUNT = (lambda v: _whole(v) and v >= 1, "a whole number from 1 up")
-_COUNT_OR_ZERO = (lambda v: _whole(v) and v >= 0, "a whole number from 0 up")
-_SHARE = (lambda v: _number(v) and 0 <= v <= 1, "a number from 0 to 1")
-_CALLABLE = (callable, "a function of the step")
+def number(text: str, fits: Callable[[float], bool]) -> Rule:
+    """The rule that a value is a finite number, and which ones fit.
 
-RULES: dict[str, tuple[Callable, str]] = {
-    "learning_rate": _NOT_NEGATIVE,
-    "decay_steps": _COUNT,
-    "first_decay_steps": _COUNT,
-    "decay_rate": _POSITIVE,
-    "end_learning_rate": _NOT_NEGATIVE,
-    "power": _POSITIVE,
-    "alpha": _NOT_NEGATIVE,
-    "beta": _NOT_NEGATIVE,
-    "num_periods": _POSITIVE,
-    "initial_variance": _NOT_NEGATIVE,
-    "variance_decay": _NOT_NEGATIVE,
-    "t_mul": (lambda v: _number(v) and v >= 1, "a number from 1 up"),
-    "m_mul": _POSITIVE,
-    "seed": _COUNT_OR_ZERO,
-    "step_size": _COUNT,
-    "gamma": _POSITIVE,
-    "total_iters": _COUNT,
-    "start_factor": (lambda v: _number(v) and 0 < v <= 1, "a number above 0, up to 1"),
-    "end_factor": _SHARE,
-    "T_max": _COUNT,
-    "T_0": _COUNT,
-    "T_mult": _COUNT,
-    "eta_min": _NOT_NEGATIVE,
-    "base_lr": _NOT_NEGATIVE,
-    "max_lr": _POSITIVE,
-    "step_size_up": _COUNT,
-    "step_size_down": _COUNT,
-    "base_momentum": _SHARE,
-    "max_momentum": _SHARE,
-    "total_steps": (lambda v: _whole(v) and v >= 2, "a whole number from 2 up"),
-    "pct_start": _SHARE,
-    "div_factor": _POSITIVE,
-    "final_div_factor": _POSITIVE,
-    "lr_lambda": _CALLABLE,
-    "scale_fn": _CALLABLE,
-    "steps": _COUNT,
-    "start": _SHARE,
-    "patience": _COUNT_OR_ZERO,
-    "cooldown": _COUNT_OR_ZERO,
-    "threshold": _NOT_NEGATIVE,
-    "min_lr": _NOT_NEGATIVE,
-    "eps": _NOT_NEGATIVE,
-    "min_learning_rate": _POSITIVE,
-    "max_learning_rate": _POSITIVE,
-    "num_steps": (lambda v: _whole(v) and v >= 2, "a whole number from 2 up"),
-}
-CHOICES = {
-    "per": UNITS,
-    "scale_mode": ("cycle", "iterations"),
-    "anneal_strategy": ("cos", "linear"),
-    "threshold_mode": ("rel", "abs"),
-}
+    Example:
+        >>> rule = number("above 0", lambda value: value > 0)
+        >>> rule, rule.fits(0.5), rule.fits("fast")
+        (Rule(text='a number above 0'), True, False)
+    """
+
+    def holds(value) -> bool:
+        finite = isinstance(value, numbers.Real) and math.isfinite(value) and value is not True
+        return finite and fits(value)
+
+    return Rule(holds, f"a number {text}")
+
+
+def whole(text: str, fits: Callable[[int], bool]) -> Rule:
+    """The rule that a value is a whole number, of any integer type, and which ones fit.
+
+    Example:
+        >>> rule = whole("from 1 up", lambda value: value >= 1)
+        >>> rule, rule.fits(3), rule.fits(3.0)
+        (Rule(text='a whole number from 1 up'), True, False)
+    """
+
+    def holds(value) -> bool:
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and fits(value)
+
+    return Rule(holds, f"a whole number {text}")
+
+
+Positive: TypeAlias = Annotated[float, number("above 0", lambda v: v > 0)]
+NotNegative: TypeAlias = Annotated[float, number("from 0 up", lambda v: v >= 0)]
+Share: TypeAlias = Annotated[float, number("from 0 to 1", lambda v: 0 <= v <= 1)]
+Count: TypeAlias = Annotated[int, whole("from 1 up", lambda v: v >= 1)]
+CountOrZero: TypeAlias = Annotated[int, whole("from 0 up", lambda v: v >= 0)]
+Several: TypeAlias = Annotated[int, whole("from 2 up", lambda v: v >= 2)]
+OfStep: TypeAlias = Annotated[Callable[[int], float], Rule(callable, "a function of the step")]
+Unit: TypeAlias = Literal["step", "epoch"]
+
+
+def rule_of(annotation) -> Rule | None:
+    """The rule that stands in an annotation, alone or beside None.
+
+    Example:
+        >>> rule_of(Count), rule_of(Share | None), rule_of(int)
+        (Rule(text='a whole number from 1 up'), Rule(text='a number from 0 to 1'), None)
+    """
+    for part in (annotation, *get_args(annotation)):
+        for note in getattr(part, "__metadata__", ()):
+            if isinstance(note, Rule):
+                return note
+    return None
+
+
+def words_of(annotation) -> tuple[str, ...]:
+    """The words among which a `Literal` lets one choose, alone or beside None.
+
+    Example:
+        >>> words_of(Unit), words_of(Unit | None), words_of(str)
+        (('step', 'epoch'), ('step', 'epoch'), ())
+    """
+    for part in (annotation, *get_args(annotation)):
+        if get_origin(part) is Literal:
+            return get_args(part)
+    return ()

@@ -3,10 +3,13 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import field
+from typing import final
 
 from .base import LearningRateDecay, scheme
+from .rules import Count, Positive, Share, Unit
 
 
+@final
 @scheme
 class PiecewiseConstantDecay(LearningRateDecay):
     """`values[i]` up to and including `boundaries[i]`, the last value after the last boundary.
@@ -28,7 +31,7 @@ class PiecewiseConstantDecay(LearningRateDecay):
 
     boundaries: Sequence[int]
     values: Sequence[float]
-    per: str = field(default="step", kw_only=True)
+    per: Unit = field(default="step", kw_only=True)
 
     def __post_init__(self):
         super().__post_init__()
@@ -42,6 +45,7 @@ class PiecewiseConstantDecay(LearningRateDecay):
         return self.values[bisect_left(self.boundaries, step)]
 
 
+@final
 @scheme
 class StepLR(LearningRateDecay):
     """`base * gamma ** (step // step_size)`.
@@ -60,14 +64,15 @@ class StepLR(LearningRateDecay):
         0.25
     """
 
-    step_size: int
-    gamma: float = 0.1
+    step_size: Count
+    gamma: Positive = 0.1
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
         return self.base * self.gamma ** (step // self.step_size)
 
 
+@final
 @scheme
 class MultiStepLR(LearningRateDecay):
     """`base * gamma ** (milestones reached)`; a milestone that is named twice cuts twice.
@@ -87,7 +92,7 @@ class MultiStepLR(LearningRateDecay):
     """
 
     milestones: Sequence[int]
-    gamma: float = 0.1
+    gamma: Positive = 0.1
 
     def __post_init__(self):
         super().__post_init__()
@@ -98,6 +103,7 @@ class MultiStepLR(LearningRateDecay):
         return self.base * self.gamma ** sum(m <= step for m in self.milestones)
 
 
+@final
 @scheme
 class ConstantLR(LearningRateDecay):
     """`base * factor` for `total_iters` epochs, then `base`.
@@ -117,12 +123,8 @@ class ConstantLR(LearningRateDecay):
         (0.5, 1.0)
     """
 
-    factor: float = 1 / 3
-    total_iters: int = 5
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("factor", 0 <= self.factor <= 1, "a number from 0 to 1")
+    factor: Share = 1 / 3
+    total_iters: Count = 5
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""

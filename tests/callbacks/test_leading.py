@@ -5,11 +5,9 @@ import numpy as np
 import pytest
 
 import callbacks
-from recipes.transfer.state import to_numpy
 from tests.callbacks.cases import EXAMPLES
-from tests.callbacks.test_schedule import run_with_backend
+from tests.callbacks.fitting import Watch, X, fit, linear_model, run_with_backend
 
-X = np.ones((8, 1), "float32")
 OPTIMIZERS = [
     "Adadelta",
     "Adafactor",
@@ -26,52 +24,6 @@ OPTIMIZERS = [
     "SGD",
     "ScheduleFreeAdamW",
 ]
-
-
-def linear_model(optimizer, **options):
-    """The gradient of the loss to the one weight is 1, at every step."""
-    model = keras.Sequential(
-        [keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")]
-    )
-    model.compile(optimizer, loss=mean_prediction, **options)
-    return model
-
-
-@keras.saving.register_keras_serializable("tests")
-def mean_prediction(y, prediction):
-    return keras.ops.mean(prediction, axis=-1)
-
-
-class Watch(keras.callbacks.Callback):
-    """The weight after each step, and the rate that the optimizer then had."""
-
-    def __init__(self):
-        super().__init__()
-        self.weights, self.rates, self.momenta = [], [], []
-
-    def on_train_begin(self, logs=None):
-        self.weights.append(self.weight())
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.weights.append(self.weight())
-        optimizer = self.model.optimizer
-        self.rates.append(float(optimizer.learning_rate))
-        momentum = getattr(optimizer, "momentum_variable", getattr(optimizer, "beta_1", None))
-        self.momenta.append(None if momentum is None else float(momentum))
-
-    def weight(self):
-        return float(keras.ops.convert_to_numpy(self.model.trainable_variables[0])[0, 0])
-
-    @property
-    def moves(self):
-        return -np.diff(self.weights)
-
-
-def fit(model, scheme, epochs=2, more=(), **options):
-    watch = Watch()
-    options = {"batch_size": 2, "shuffle": False, "verbose": 0, **options}
-    history = model.fit(X, X, epochs=epochs, callbacks=[scheme, watch, *more], **options)
-    return watch, history
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -139,19 +91,6 @@ def test_gradient_accumulation_counts_every_batch():
     np.testing.assert_allclose(watch.rates, [0.5**t / 2 for t in range(16)], rtol=1e-6)
 
 
-def test_a_warm_up_before_a_scheme_with_its_own_rate_goes_on_with_a_used_optimizer():
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", loss="mse")
-    x, y = np.ones((8, 2)), np.ones((8, 1))
-    for _ in range(2):
-        scheme = callbacks.Warmup(callbacks.CosineDecay(0.5, decay_steps=10), steps=3)
-        history = model.fit(x, y, batch_size=4, verbose=0, callbacks=[scheme])
-    assert history.history["learning_rate"][-1] == pytest.approx(0.5)
-    scheme = callbacks.Warmup(callbacks.StepLR(3, per="step"), steps=3)
-    with pytest.raises(ValueError, match="give learning_rate"):
-        model.fit(x, y, batch_size=4, verbose=0, callbacks=[scheme])
-
-
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras allows one step there")
 def test_several_steps_an_execution_are_refused_and_the_table_does_it():
     scheme = callbacks.ExponentialDecay(0.5, 1, 0.5)
@@ -185,29 +124,6 @@ def test_keras_own_plateau_beside_a_scheme_is_noticed_when_it_cuts():
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", mode="max", patience=1, factor=0.1)
     with pytest.raises(ValueError, match="ReduceLROnPlateau"):
         fit(linear_model(keras.optimizers.SGD(0.5)), callbacks.StepLR(100), 6, [plateau])
-
-
-def test_a_cut_of_the_plateau_multiplies_the_scheme_and_stays():
-    plateau = callbacks.ReduceLROnPlateau(
-        "loss",
-        mode="max",
-        patience=1,
-        factor=0.1,
-        scheduler=callbacks.ExponentialDecay(0.5, 4, 0.5),
-    )
-    watch, history = fit(linear_model(keras.optimizers.SGD(0.5)), plateau, epochs=4)
-    # The loss only falls, so "max" cuts after the third epoch: one best, two bad.
-    cuts = [1] * 12 + [0.1] * 4
-    expected = [0.5 * 0.5 ** (t / 4) * cut for t, cut in enumerate(cuts)]
-    np.testing.assert_allclose(watch.rates, expected, rtol=1e-6)
-    replayed = callbacks.ReduceLROnPlateau.from_config(plateau.get_config())
-    replayed.replay(history.history["loss"], history.history["learning_rate"])
-    assert replayed.value(16) == pytest.approx(plateau.value(16))
-
-
-def test_the_plateau_names_the_metrics_there_are():
-    with pytest.raises(ValueError, match=r"monitor: .*'val_loss', the logs have .*loss"):
-        fit(linear_model(keras.optimizers.SGD(0.5)), callbacks.ReduceLROnPlateau())
 
 
 def test_beside_the_callbacks_of_keras(tmp_path):
@@ -292,71 +208,9 @@ def test_a_constant_momentum_is_refused_when_training_begins():
             fit(linear_model(optimizer), callbacks.OneCycleLR(0.1, total_steps=8))
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_cycled_momentum_reaches_the_compiled_step(nesterov):
-    torch = pytest.importorskip("torch")
-    scheme = callbacks.OneCycleLR(0.1, total_steps=8, pct_start=0.5)
-    model = linear_model(callbacks.CyclicMomentumSGD(0.1, momentum=0.9, nesterov=nesterov))
-    watch, _ = fit(model, scheme)
-    np.testing.assert_allclose(watch.momenta, [scheme.momentum(t) for t in range(8)], rtol=1e-6)
-    weight, velocity, expected = 1.0, 0.0, [1.0]
-    for t in range(8):
-        rate, momentum = scheme.value(t), scheme.momentum(t)
-        velocity = momentum * velocity - rate
-        weight += momentum * velocity - rate if nesterov else velocity
-        expected.append(weight)
-    np.testing.assert_allclose(watch.weights, expected, rtol=1e-5)
-    assert torch.optim.lr_scheduler.OneCycleLR  # the curve itself is held against it elsewhere
-
-
-def test_cycled_beta_1_reaches_the_compiled_step():
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 16, 1)).astype("float32")
-    scheme = callbacks.OneCycleLR(0.1, total_steps=8, pct_start=0.5)
-    compiled, eager = (
-        linear_model(callbacks.CyclicMomentumAdam(0.1), run_eagerly=run_eagerly)
-        for run_eagerly in (False, True)
-    )
-    still = linear_model(keras.optimizers.Adam(0.1))
-    curves = []
-    for model in (compiled, eager, still):
-        watch = Watch()
-        leader = (
-            scheme
-            if model is not still
-            else callbacks.OneCycleLR(0.1, total_steps=8, pct_start=0.5, cycle_momentum=False)
-        )
-        model.compile(model.optimizer, loss="mse", run_eagerly=model is eager)
-        model.fit(x, y, batch_size=2, verbose=0, shuffle=False, callbacks=[leader, watch])
-        curves.append(watch.weights)
-        if model is not still:
-            expected = [scheme.momentum(t) for t in range(8)]
-            np.testing.assert_allclose(watch.momenta, expected, rtol=1e-6)
-    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-5)
-    assert np.abs(np.array(curves[0]) - curves[2]).max() > 1e-4
-
-
-@pytest.mark.parametrize(
-    "optimizer",
-    [callbacks.CyclicMomentumSGD(0.1, nesterov=True), callbacks.CyclicMomentumAdam(0.1)],
-)
-def test_cyclic_optimizers_survive_saving(optimizer, tmp_path):
-    model = linear_model(optimizer)
-    fit(model, callbacks.OneCycleLR(0.1, total_steps=8))
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert type(loaded.optimizer) is type(optimizer)
-    for one, other in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
-        np.testing.assert_array_equal(to_numpy(one), to_numpy(other))
-
-
-def test_outside_of_training_the_curve_shows_factors():
-    assert callbacks.StepLR(1, gamma=0.5).to_frame(3)["learning_rate"].tolist() == [1, 0.5, 0.25]
-
-
 BACKEND_CODE = """
 import numpy as np, keras, callbacks
-from tests.callbacks.test_training import *
+from tests.callbacks.fitting import *
 assert keras.backend.backend() == {backend!r}
 scheme = callbacks.ExponentialDecay(0.5, 3, 0.5, staircase=True)
 model = linear_model(keras.optimizers.SGD(0.123))

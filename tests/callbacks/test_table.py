@@ -1,15 +1,11 @@
 """The table inside compiled graphs, at every boundary, and Keras' own schedules beside it."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 
 import callbacks
-from callbacks.base import TableSchedule
+from tests.callbacks.fitting import run_with_backend
 
 BOUNDARIES = 50
 PERIODS = range(1, 201)
@@ -101,7 +97,7 @@ def test_the_table_is_right_on_jax():
     pytest.importorskip("jax")
     code = """
 import numpy as np, jax
-from tests.callbacks.test_schedule import OURS, PERIODS, steps_of, wrong
+from tests.callbacks.test_table import OURS, PERIODS, steps_of, wrong
 for kind in OURS:
     for period in PERIODS:
         steps = steps_of(period)
@@ -111,16 +107,6 @@ for kind in OURS:
             assert not wrong(function(steps), kind, period).any(), (kind, period)
 """
     run_with_backend("jax", code)
-
-
-def run_with_backend(backend, code):
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.tensorflow_only
@@ -175,4 +161,4 @@ def test_the_table_survives_saving(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.optimizer.get_config()["learning_rate"]["config"]["rates"] == schedule.rates
     with pytest.raises(ValueError, match="rates: the table is empty"):
-        TableSchedule([])
+        callbacks.TableSchedule([])

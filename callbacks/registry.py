@@ -1,0 +1,85 @@
+"""The public names: which module holds each, and the schemes by name.
+
+Nothing here imports Keras, so that the command line can list the schemes before it does.
+"""
+
+import re
+from dataclasses import fields
+from importlib import import_module
+
+from .lookup import find
+
+SCHEMES_IN = {
+    "compose": ("ChainedScheduler", "LambdaLR", "MultiplicativeLR", "SequentialLR", "Warmup"),
+    "cosine": (
+        "CosineAnnealingLR",
+        "CosineAnnealingWarmRestarts",
+        "CosineDecay",
+        "CosineDecayRestarts",
+        "LinearCosineDecay",
+        "NoisyLinearCosineDecay",
+    ),
+    "cyclic": ("CyclicLR", "OneCycleLR"),
+    "exponential": ("ExponentialDecay", "ExponentialLR", "InverseTimeDecay", "NaturalExpDecay"),
+    "plateau": ("ReduceLROnPlateau",),
+    "polynomial": ("LinearLR", "PolynomialDecay", "PolynomialLR"),
+    "stepwise": ("ConstantLR", "MultiStepLR", "PiecewiseConstantDecay", "StepLR"),
+}
+OTHERS_IN = {
+    "base": ("LearningRateDecay",),
+    "finder": ("LearningRateFinder",),
+    "momentum": ("CyclicMomentumAdam", "CyclicMomentumSGD"),
+    "table": ("TableSchedule",),
+}
+MODULE_OF = {name: module for module, held in {**SCHEMES_IN, **OTHERS_IN}.items() for name in held}
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as `get` takes it.
+
+    Example:
+        >>> snake_case("CosineDecay"), snake_case("ReduceLROnPlateau")
+        ('cosine_decay', 'reduce_lr_on_plateau')
+    """
+    return re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+SCHEMES = dict(sorted((snake_case(cls), cls) for held in SCHEMES_IN.values() for cls in held))
+
+
+def names() -> list[str]:
+    """The name of every scheme, as `get` takes it.
+
+    Example:
+        >>> "cosine_decay" in names()
+        True
+    """
+    return list(SCHEMES)
+
+
+def get(name, **parameters):
+    """A scheme by name.
+
+    Args:
+        name: of the scheme, such as "cosine_decay" or "CosineDecay"; or its class.
+        **parameters: of the scheme, by its own names.
+
+    Raises:
+        ValueError: the name is unknown, or a parameter is; the text lists those allowed.
+
+    Example:
+        >>> get("cosine_decay", learning_rate=1.0, decay_steps=100).value(50)
+        0.5
+    """
+    if isinstance(name, str):
+        known = {**SCHEMES, **{cls: cls for cls in SCHEMES.values()}}
+        name = load(find(name, known, what="learning-rate decay scheme"))
+    allowed = dict.fromkeys(parameter.name for parameter in fields(name))
+    for parameter in parameters:
+        find(parameter, allowed, what=f"parameter of {name.__name__}")
+    return name(**parameters)
+
+
+def load(name: str):
+    """What stands under a public name, from its module."""
+    return getattr(import_module(f".{MODULE_OF[name]}", __package__), name)
