@@ -25,6 +25,7 @@ lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/pyrefly check
 
 backends: .venv/.installed  ## what is not tied to TensorFlow, on each backend
 	for backend in tensorflow jax torch; do \
