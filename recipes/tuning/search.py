@@ -8,19 +8,17 @@ from pathlib import Path
 import keras_tuner
 import pandas as pd
 
-from recipes import classifiers
+from recipes.classifiers import registry
 from recipes.files import read_json, replace, write_json
 from recipes.lookup import find
 from recipes.tuning import report
 from recipes.tuning.oracles import completed
-from recipes.tuning.problem import Problem, of_data
+from recipes.tuning.problem import DataProblem, Problem
 from recipes.tuning.protocol import open_folder
 from recipes.tuning.result import SearchResult, setting_of, trial_table
-from recipes.tuning.transfer import TRANSFER, of_transfer
+from recipes.tuning.transfer import TRANSFER, TransferProblem
 from recipes.tuning.trials import ALGORITHMS, CURVES, Trials, alone, read_curves, without_chief
 from recipes.tuning.workers import supervise, take_part
-
-RECIPES = {name: getattr(classifiers, name) for name in ("mlp", "cnn", "resnet", "mobilenet")}
 
 
 def search(
@@ -111,9 +109,9 @@ def search(
     shares = {"validation": validation, "test": test}
     options = {**shares, "max_epochs": max_epochs, "seed": seed}
     if recipe == TRANSFER:
-        problem = of_transfer(data, space, fixed, verbose=verbose, **options)
+        problem = TransferProblem(data, space, fixed, verbose=verbose, **options)
     else:
-        problem = of_data(_callable(recipe), data, space, fixed, target=target, **options)
+        problem = DataProblem(_callable(recipe), data, space, fixed, target=target, **options)
     if algorithm == "manual":  # what no setting names keeps the recipe's default
         problem.model.space = {name: problem.model.space[name] for name in space}
     if algorithm == "grid":
@@ -160,7 +158,7 @@ def search(
         _finish(folder, oracle, problem)
     found = read_json(final)
     metrics = found["test_metrics"]
-    result = SearchResult(table, found["best"], metrics, objective, folder, problem.load)
+    result = SearchResult(table, found["best"], metrics, objective, folder, problem.loader())
     report.write(result, note)
     return result
 
@@ -181,9 +179,8 @@ def _tried(trials: Trials, workers: int | None, timeout: float | None) -> bool:
 def _callable(recipe) -> Callable:
     if callable(recipe):
         return recipe
-    allowed = dict.fromkeys((*RECIPES, TRANSFER))
-    find(str(recipe), allowed, what="recipe")
-    return RECIPES[recipe]
+    find(str(recipe), dict.fromkeys((*registry.names(), TRANSFER)), what="recipe")
+    return registry.get(recipe).function
 
 
 def _as_json(value):

@@ -2,10 +2,12 @@
 
 import inspect
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import final
 
+import keras
 import keras_tuner
 import pandas as pd
 
@@ -13,7 +15,7 @@ from recipes import backbones
 from recipes.images import augment
 from recipes.images.folder import scan
 from recipes.images.split import split
-from recipes.lookup import find, unknown
+from recipes.lookup import find
 from recipes.transfer import model as transfer_model
 from recipes.transfer import strategies
 from recipes.transfer.data import content_key, load_parts
@@ -22,7 +24,7 @@ from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.strategies import FineTuneStrategy
 from recipes.tuning.problem import Problem
 from recipes.tuning.protocol import check_shares
-from recipes.tuning.space import checked, draw
+from recipes.tuning.space import draw, resolve
 from recipes.tuning.trials import TrialCurve
 from recipes.workflow import fit_folder, load_classifier
 
@@ -43,54 +45,79 @@ CONDITIONS = {
 _OWN = ("folder", "output", "epochs", "validation", "test", "seed", "overwrite", "verbose")
 
 
-def of_transfer(
-    data,
-    space: Mapping | None,
-    fixed: dict,
-    *,
-    validation: float,
-    test: float,
-    max_epochs: int,
-    seed: int,
-    verbose: bool,
-) -> Problem:
-    """The problem of transfer learning on a folder with one subfolder of pictures a class.
+@final
+class TransferProblem(Problem):
+    """Transfer learning on a folder with one subfolder of pictures a class.
+
+    Args:
+        data: the folder.
+        space: changes of `SPACE`.
+        fixed: arguments of `fit_folder` that are not searched.
+        validation: share of the pictures.
+        test: share of the pictures.
+        max_epochs: of each phase.
+        seed: of the split and the models.
+        verbose: whether progress is shown.
 
     Raises:
         ValueError: the folder, the space or an argument is not usable.
     """
-    if not isinstance(data, str | Path):
-        raise ValueError('data: recipe="transfer" takes a folder of pictures.')
-    check_shares(validation, test)
-    space = _resolve(space, fixed)
-    frame = scan(data, groups=fixed.get("groups"), verbose=verbose)
-    frame = split(frame, validation=validation, test=test, seed=seed)
-    model = TransferHyperModel(frame, space, {"seed": seed, **fixed}, verbose=verbose)
 
-    def begin(folder: Path):
-        model.prepare(folder / "cache")
+    def __init__(
+        self,
+        data: str | Path,
+        space: Mapping | None,
+        fixed: Mapping,
+        *,
+        validation: float,
+        test: float,
+        max_epochs: int,
+        seed: int,
+        verbose: bool,
+    ):
+        if not isinstance(data, str | Path):
+            raise ValueError('data: recipe="transfer" takes a folder of pictures.')
+        check_shares(validation, test)
+        space = _space(space, fixed)
+        frame = scan(data, groups=fixed.get("groups"), verbose=verbose)
+        frame = split(frame, validation=validation, test=test, seed=seed)
+        self.data = data
+        self.fixed = fixed
+        self.shares = {"validation": validation, "test": test}
+        self.max_epochs = max_epochs
+        self.seed = seed
+        self.verbose = verbose
+        self.model = TransferHyperModel(frame, space, {"seed": seed, **fixed}, verbose=verbose)
+        self.key = content_key(frame)
+
+    def open(self, folder: Path) -> tuple[tuple, tuple]:
+        """Nothing: the model has prepared both parts in the search's folder."""
+        self.model.prepare(folder / "cache")
         return (), ()
 
-    def finish(folder: Path, trial) -> dict[str, float]:
-        values = {**fixed, **trial.hyperparameters.values}
+    def finish(self, folder: Path, trial) -> dict[str, float]:
+        """Make a run folder of the setting."""
+        values = {**self.fixed, **trial.hyperparameters.values}
         options = {k: v for k, v in values.items() if k in _arguments()}
         run = fit_folder(
-            data,
+            self.data,
             output=folder / "run",
             **{**options, "strategy": plan_of(values)},
-            epochs=max_epochs,
-            validation=validation,
-            test=test,
-            seed=seed,
-            verbose=verbose,
+            **self.shares,
+            epochs=self.max_epochs,
+            seed=self.seed,
+            verbose=self.verbose,
         )
         shutil.rmtree(folder / "cache", ignore_errors=True)
         return {k: v for k, v in run.metrics.items() if k != "pictures"}
 
-    def load(folder: Path, best: Mapping):
-        return load_classifier(folder / "run")[0]
+    def loader(self) -> Callable[[Path, Mapping], keras.Model]:
+        """The run has what it takes."""
+        return _load
 
-    return Problem(model, content_key(frame), begin, finish, load)
+
+def _load(folder: Path, best: Mapping) -> keras.Model:
+    return load_classifier(folder / "run")[0]
 
 
 def plan_of(values: Mapping) -> FineTuneStrategy:
@@ -142,10 +169,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
         """Decode the pictures, and compute the features at each boundary that a trial may use."""
         self.folder = folder.absolute()
         data, cache = self._data()
-        listed = self.space.get("strategy", self.fixed.get("strategy", "small_similar"))
-        plans = [
-            strategies.get(name) for name in (listed if isinstance(listed, list) else [listed])
-        ]
+        plans = [strategies.get(name) for name in _strategies(self.space, self.fixed)]
         start = self._model("pretrained", 0.0)
         phases = [p for plan in plans if plan.weights == "pretrained" for p in plan.phases]
         for first in sorted({phase.first_trainable(start.num_stages) for phase in phases} - {0}):
@@ -217,25 +241,11 @@ def _strategies(space: Mapping, fixed: Mapping) -> list[str]:
     return names if isinstance(names, list) else [names]
 
 
-def _resolve(space: Mapping | None, fixed: Mapping) -> dict:
-    known = {**SPACE, **dict.fromkeys(_arguments())}
-    for name in (*(space or {}), *fixed):
-        if name not in known:
-            raise unknown("hyperparameter", name, known)
-    both = sorted(set(space or {}) & set(fixed))
-    if both:
-        raise ValueError(f"space: {', '.join(both)} cannot be searched and fixed at once.")
-    unsearchable = sorted(set(space or {}) - set(SPACE))
-    if unsearchable:
-        raise ValueError(
-            f"space: {', '.join(unsearchable)} can be fixed only; {', '.join(SPACE)} are searched."
-        )
-    merged = {name: values for name, values in SPACE.items() if name not in fixed}
-    merged |= {name: checked(name, values) for name, values in (space or {}).items()}
-    if not merged:
-        raise ValueError("space: nothing is left to search.")
-    for name in _strategies(merged, fixed):
+def _space(changes: Mapping | None, fixed: Mapping) -> dict:
+    """The space of a search, its strategies and backbone among those that there are."""
+    space = resolve(SPACE, changes, fixed, _arguments(), fixed_only=True)
+    for name in _strategies(space, fixed):
         find(name, strategies.STRATEGIES, what="strategy")
     backbone = fixed.get("backbone", "efficientnet_lite0")
     find(backbone, dict.fromkeys(backbones.names()), what="backbone")
-    return merged
+    return space
