@@ -8,7 +8,7 @@ import pytest
 
 import recipes
 from recipes.tuning.problem import DataProblem, Problem
-from tests.recipes.tuning.wine import X, Y
+from tests.recipes.wine import X, Y
 
 pytestmark = [
     pytest.mark.usefixtures("eager"),

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from recipes.tuning.protocol import as_arrays, open_folder, split_rows
-from tests.recipes.tuning.wine import X, Y
+from tests.recipes.wine import X, Y
 
 
 def pairs():
