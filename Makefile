@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN = .venv/bin
 BACKEND_TESTS = tests/callbacks/test_recorded.py tests/callbacks/test_training.py \
-	tests/recipes/test_classifiers.py tests/recipes/transfer
+	tests/recipes/classifiers tests/recipes/test_blocks.py tests/recipes/test_heads.py \
+	tests/recipes/transfer
 
 .PHONY: demo test test-slow lint backends notebooks docs bench clean
 

@@ -1,6 +1,6 @@
 """How large the library is: lines of code, and the longest list of parameters.
 
-    python benchmarks/size.py [checkout]
+python benchmarks/size.py [checkout]
 """
 
 import ast

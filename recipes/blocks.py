@@ -3,7 +3,7 @@
 The order is data, and one loop follows it; residual blocks are made of the same loop.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ ORDERS = {
     "after": ("kernel", "act", "norm", "drop"),
     "preactivation": ("norm", "act", "drop", "kernel"),
 }
+PLAIN = ("before", "after")  # the orders of a network without residual blocks
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class BlockConfig:
         activation: a name, function or layer.
         normalization: a name or layer.
         norm_position: "before" or "after" the activation, or "preactivation" (residual only).
+        positions: the norm positions that the recipe allows.
         kernel_initializer: a name or initializer; "auto" follows the activation.
         kernel_regularizer: a name or regularizer.
         bias_initializer: a constant.
@@ -47,6 +49,7 @@ class BlockConfig:
     activation: object = "relu"
     normalization: object = "batch"
     norm_position: str = "before"
+    positions: Sequence[str] = tuple(ORDERS)
     kernel_initializer: object = "auto"
     kernel_regularizer: object = None
     bias_initializer: float = 0.0
@@ -55,7 +58,7 @@ class BlockConfig:
     _seeds: Iterator[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        find(self.norm_position, ORDERS, what="norm_position")
+        find(self.norm_position, dict.fromkeys(self.positions), what="norm_position")
         activation = activations.get(self.activation)
         regularizers.dropout(self.dropout, activation)
         normalization.canonical_name(self.normalization)
@@ -110,6 +113,13 @@ def conv_block(
         return layers.Conv2D(units, kernel_size, strides, padding="same", **options)
 
     return _follow(x, convolution, filters, config, activate=activate, norm_follows=norm_follows)
+
+
+def bare_convolution(x, filters: int, config: BlockConfig, *, kernel_size: int = 3, strides=1):
+    """A convolution alone, with its bias; what stands before or beside preactivated blocks."""
+    options = config.kernel_options(None, use_bias=True)
+    kernel = layers.Conv2D(filters, kernel_size, strides, padding="same", **options)
+    return wrapped(kernel, config)(x)
 
 
 def depthwise_block(x, config: BlockConfig, *, kernel_size: int = 3, strides: int = 1):
@@ -178,9 +188,7 @@ def residual_block(x, filters: int, config: BlockConfig, *, strides: int = 1, bo
 def shortcut(x, channels: int, config: BlockConfig, strides: int):
     """A 1 × 1 convolution that gives a shortcut the shape of what it is added to."""
     if config.norm_position == "preactivation":
-        options = config.kernel_options(None, use_bias=True)
-        kernel = layers.Conv2D(channels, 1, strides, padding="same", **options)
-        return wrapped(kernel, config)(x)
+        return bare_convolution(x, channels, config, kernel_size=1, strides=strides)
     return conv_block(x, channels, config, kernel_size=1, strides=strides, activate=False)
 
 

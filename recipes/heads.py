@@ -120,7 +120,7 @@ def compile_classifier(
         ValueError: the output is neither softmax nor sigmoid, or a rate is out of its range.
 
     Example:
-        >>> from recipes.classifiers import mlp
+        >>> from recipes import mlp
         >>> model = compile_classifier(mlp(4, 3), learning_rate=1e-2, label_smoothing=0.1)
         >>> model.loss.name
         'smoothed_sparse_crossentropy'

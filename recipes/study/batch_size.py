@@ -77,7 +77,7 @@ def batch_size_study(
 
     Example:
         >>> from functools import partial
-        >>> from recipes.classifiers import mlp
+        >>> from recipes import mlp
         >>> x, y = np.random.default_rng(0).normal(size=(64, 4)), np.arange(64) % 2
         >>> table = batch_size_study(partial(mlp, 4, 2), [16, 32], (x, y), (x, y), rule="linear",
         ...                          seeds=1, epochs=1, verbose=False)
@@ -140,7 +140,7 @@ def suggest_batch_size(
         ValueError: the sizes are not positive and ascending.
 
     Example:
-        >>> from recipes.classifiers import mlp
+        >>> from recipes import mlp
         >>> advice = suggest_batch_size(mlp(4, 2), np.ones((64, 4)), np.ones(64), largest=16)
         >>> advice.batch_size in (8, 16)
         True

@@ -52,7 +52,7 @@ def compare(
 
     Example:
         >>> from functools import partial
-        >>> from recipes.classifiers import mlp
+        >>> from recipes import mlp
         >>> rng = np.random.default_rng(0)
         >>> x, y = rng.normal(size=(64, 4)), np.arange(64) % 2
         >>> table = compare(partial(mlp, 4, 2, units=(4,)), {"activation": ["relu", "tanh"]},

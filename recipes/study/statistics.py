@@ -24,7 +24,7 @@ def layer_statistics(model: keras.Model, x, y=None) -> pd.DataFrame:
         mean square of the kernel's gradient.
 
     Example:
-        >>> from recipes.classifiers import mlp
+        >>> from recipes import mlp
         >>> table = layer_statistics(mlp(4, 2, units=(8,), activation="tanh"), np.ones((2, 4)))
         >>> list(table["kind"])
         ['Dense', 'tanh', 'Dense']

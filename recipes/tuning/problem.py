@@ -3,113 +3,160 @@
 Recipes on arrays, tables and folders of pictures; `transfer.py` has transfer learning.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import final
 
 import keras
 import keras_tuner
 import numpy as np
 
 from recipes.files import digest, read_arrays, replace, write_arrays
-from recipes.images.folder import scan
-from recipes.images.split import PARTS, split
-from recipes.transfer.data import load_parts
-from recipes.transfer.features import ArrayCache
+from recipes.images.parts import ArrayCache, Collection
+from recipes.images.split import PARTS
+from recipes.settings import DataSettings
+from recipes.tasks import Binary, Multilabel
+from recipes.tuning.model import HyperModel
 from recipes.tuning.protocol import as_arrays, check_shares, split_rows
-from recipes.tuning.space import HyperModel
 
 IMAGE_SIZE = 64
 WEIGHTS = "model.safetensors"
 
 
-@dataclass
-class Problem:
+class Problem(ABC):
     """What a search is about.
 
     Attributes:
-        model: a `keras_tuner.HyperModel`, with `space` where it has one of ours.
+        model: a `keras_tuner.HyperModel`, with `space` where it has one of ours. Worker processes
+            are given a copy of it, and nothing else of the problem.
         key: digest of the data.
-        open: given the search's folder, the training and the validation part, as arguments of
-            `fit`.
-        finish: given the folder and the best trial, trains its setting again and uses the test
-            part; returns the metrics.
-        load: given the folder and the best setting, the model that `finish` trained, built anew:
-            only its weights are read.
     """
 
     model: keras_tuner.HyperModel
     key: str
-    open: Callable[[Path], tuple[tuple, tuple]] = field(repr=False)
-    finish: Callable[[Path, object], dict[str, float]] = field(repr=False)
-    load: Callable[[Path, Mapping], keras.Model] = field(repr=False)
+
+    @abstractmethod
+    def open(self, folder: Path) -> tuple[tuple, tuple]:
+        """The training and the validation part, as arguments of `fit`.
+
+        Args:
+            folder: of the search.
+        """
+
+    @abstractmethod
+    def finish(self, folder: Path, trial) -> dict[str, float]:
+        """Train the best trial's setting again and use the test part; the metrics on it."""
+
+    @abstractmethod
+    def loader(self) -> Callable[[Path, Mapping], keras.Model]:
+        """What loads the model that `finish` trained, without holding on to the data.
+
+        Given the folder and the best setting, it builds the model anew; only the weights are read.
+        """
 
 
-def of_data(
-    recipe: Callable,
-    data,
-    space: Mapping | None,
-    fixed: dict,
-    *,
-    target: str | None = None,
-    validation: float,
-    test: float,
-    max_epochs: int,
-    seed: int,
-) -> Problem:
-    """The problem of a recipe, or of a function `build(hp)`, on arrays, a table or a folder.
+@final
+class DataProblem(Problem):
+    """A recipe, or a function `build(hp)`, on arrays, a table or a folder of pictures.
+
+    Args:
+        recipe: the function.
+        data: as `recipes.search` takes them.
+        space: changes of the recipe's space.
+        fixed: arguments that are not searched; of a folder `image_size`, too.
+        target: the column of a table that holds the classes.
+        validation: share of the data.
+        test: share of the data.
+        max_epochs: of the last training, at the most.
+        seed: of the split and the last training.
+        callbacks: Keras callbacks of the user's own, for the last training.
 
     Raises:
         ValueError: the data or the space is not usable.
     """
-    check_shares(validation, test)
-    if isinstance(data, str | Path):
-        fixed = dict(fixed)
-        size = fixed.pop("image_size", IMAGE_SIZE)
-        x, labels, classes, parts = _pictures(data, size, validation, test, seed)
-    else:
-        x, labels, classes = as_arrays(data, target)
-        parts = None
-    model = _hyper_model(recipe, space, fixed, x, len(classes), seed)
 
-    def rows(folder: Path) -> dict[str, np.ndarray]:
-        return split_rows(folder, labels, validation, test, seed, parts)
+    def __init__(
+        self,
+        recipe: Callable,
+        data,
+        space: Mapping | None,
+        fixed: Mapping,
+        *,
+        target: str | None = None,
+        validation: float,
+        test: float,
+        max_epochs: int,
+        seed: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ):
+        check_shares(validation, test)
+        self.callbacks = list(callbacks)
+        self.shares = (validation, test)
+        self.max_epochs = max_epochs
+        self.seed = seed
+        if isinstance(data, str | Path):
+            fixed = dict(fixed)
+            size = fixed.pop("image_size", IMAGE_SIZE)
+            pictures = _pictures(data, size, validation, test, seed)
+            self.x, self.labels, classes, self.parts = pictures
+        else:
+            self.x, self.labels, classes = as_arrays(data, target)
+            self.parts = None
+        if self.labels.ndim == 2:
+            fixed = {"task": Multilabel.name, **fixed}
+        units = 1 if fixed.get("task") == Binary.name else len(classes)
+        self.model = _hyper_model(recipe, space, fixed, self.x, units, seed)
+        self.key = digest({"x": self.x, "y": self.labels})
 
-    def begin(folder: Path):
-        drawn = rows(folder)
-        return tuple((x[drawn[name]], labels[drawn[name]]) for name in ("train", "validation"))
+    def open(self, folder: Path) -> tuple[tuple, tuple]:
+        """The rows of both parts: inputs and labels."""
+        rows = self._rows(folder)
+        return self._of(rows["train"]), self._of(rows["validation"])
 
-    def finish(folder: Path, trial) -> dict[str, float]:
-        drawn = rows(folder)
-        seen = np.concatenate([drawn["train"], drawn["validation"]])
-        epochs = min((trial.best_step or 0) + 1, max_epochs)
-        keras.utils.set_random_seed(seed)
-        final = model.build(trial.hyperparameters)
-        model.fit(trial.hyperparameters, final, x[seen], labels[seen], epochs=epochs, verbose=0)
+    def finish(self, folder: Path, trial) -> dict[str, float]:
+        """Train on both parts for the epochs that were best, and keep the model."""
+        rows = self._rows(folder)
+        seen = self._of(np.concatenate([rows["train"], rows["validation"]]))
+        epochs = min((trial.best_step or 0) + 1, self.max_epochs)
+        keras.utils.set_random_seed(self.seed)
+        final = self.model.build(trial.hyperparameters)
+        own = copy.deepcopy(self.callbacks)
+        self.model.fit(trial.hyperparameters, final, *seen, epochs=epochs, callbacks=own, verbose=0)
         weights = {f"{i:04d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(final.weights)}
         write_arrays(folder / WEIGHTS, weights)
         replace(folder / "model.keras", lambda path: final.save(path))
-        tested = drawn["test"]
-        return final.evaluate(x[tested], labels[tested], verbose=0, return_dict=True)
+        return final.evaluate(*self._of(rows["test"]), verbose=0, return_dict=True)
 
-    def load(folder: Path, best: Mapping) -> keras.Model:
-        hp = keras_tuner.HyperParameters()
-        hp.values = dict(best)
-        final = model.build(hp)
-        arrays, _ = read_arrays(folder / WEIGHTS)
-        final.set_weights([arrays[name] for name in sorted(arrays)])
-        return final
+    def loader(self) -> Callable[[Path, Mapping], keras.Model]:
+        """The recipe builds the model."""
+        return partial(_load, self.model)
 
-    return Problem(model, digest({"x": x, "y": labels}), begin, finish, load)
+    def _rows(self, folder: Path) -> dict[str, np.ndarray]:
+        return split_rows(folder, self.labels, *self.shares, self.seed, self.parts)
+
+    def _of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.x[rows], self.labels[rows]
+
+
+def _load(model: HyperModel, folder: Path, best: Mapping) -> keras.Model:
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(best)
+    built = model.build(hp)
+    arrays, _ = read_arrays(folder / WEIGHTS)
+    built.set_weights([arrays[name] for name in sorted(arrays)])
+    return built
 
 
 def _pictures(folder, image_size: int, validation: float, test: float, seed: int) -> tuple:
     """The pictures of class folders as arrays, and the rows of each part."""
-    frame = split(scan(folder, verbose=False), validation=validation, test=test, seed=seed)
-    classes = sorted(frame.loc[frame["status"] == "ok", "class"].unique())
-    cache = ArrayCache(Path(folder))  # in memory: no file is written there
-    cache.memory_limit = 1 << 62
-    data, _ = load_parts(frame, classes, (image_size, image_size), cache, verbose=False)
+    settings = DataSettings(validation=validation, test=test)
+    pictures = Collection.open(folder, settings, seed=seed, verbose=False)
+    cache = ArrayCache(Path(folder), memory_limit=1 << 62)  # in memory: no file is written there
+    data, _ = pictures.decoded((image_size, image_size), cache, verbose=False)
+    classes = pictures.task.classes
     ends = np.cumsum([0, *(len(data[name]) for name in PARTS)])
     parts = {name: np.arange(*ends[i : i + 2]) for i, name in enumerate(PARTS)}
     x = np.concatenate([data[name].pixels for name in PARTS])

@@ -8,11 +8,17 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from recipes.files import read_json, write_json
+from recipes.images.inspection import OK
+from recipes.images.split import PARTS, split
 from recipes.lookup import find
+from recipes.tasks.base import SEPARATOR
 
 
 def as_arrays(data, target: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inputs, labels from 0 on, and the classes that they stand for."""
+    """Inputs, labels from 0 on, and the classes that they stand for.
+
+    Labels are (n,); of any number of labels each, (n, labels), 0 or 1.
+    """
     if isinstance(data, pd.DataFrame):
         if target not in data.columns:
             find(target or "", dict.fromkeys(map(str, data.columns)), what="target")
@@ -23,14 +29,18 @@ def as_arrays(data, target: str | None) -> tuple[np.ndarray, np.ndarray, np.ndar
         x, y = features.to_numpy("float32"), data[target].to_numpy()
     else:
         x, y = _read_dataset(data) if hasattr(data, "element_spec") else map(np.asarray, data)
+        if len(x) != len(y):
+            raise ValueError(f"data: {len(x)} inputs and {len(y)} targets.")
         if y.ndim == 2 and y.shape[1] > 1 and ((y != 0).sum(axis=1) == 1).all():  # one-hot
             y = y.argmax(axis=1)
         y = y.reshape(len(y), -1)
-        if y.shape[1] != 1:
-            raise ValueError("data: the targets are neither classes nor one-hot vectors.")
+        if y.shape[1] > 1:
+            if not np.isin(y, (0, 1)).all():
+                raise ValueError(
+                    "data: the targets are neither classes, one-hot vectors nor rows of 0 and 1."
+                )
+            return x, y.astype("float32"), np.arange(y.shape[1])
         y = y[:, 0]
-    if len(x) != len(y):
-        raise ValueError(f"data: {len(x)} inputs and {len(y)} targets.")
     classes, labels = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError("data: the targets are all of one class.")
@@ -87,6 +97,8 @@ def split_rows(
 
 def _draw(labels, validation: float, test: float, seed: int) -> dict:
     rows = np.arange(len(labels))
+    if labels.ndim == 2:
+        return _draw_several(labels, validation, test, seed)
     try:
         rest, tested = train_test_split(rows, test_size=test, random_state=seed, stratify=labels)
         train, held_out = train_test_split(
@@ -95,3 +107,14 @@ def _draw(labels, validation: float, test: float, seed: int) -> dict:
     except ValueError as error:
         raise ValueError(f"data: it cannot be split by class: {error}") from None
     return {"train": train, "validation": held_out, "test": tested}
+
+
+def _draw_several(labels: np.ndarray, validation: float, test: float, seed: int) -> dict:
+    """The same for any number of labels a row."""
+    names = np.arange(labels.shape[1]).astype(str)
+    texts = [SEPARATOR.join(names[row > 0]) for row in labels]
+    row_names = np.arange(len(labels)).astype(str)
+    frame = pd.DataFrame({"path": row_names, "hash": row_names, "class": texts})
+    frame = frame.assign(part="", group="", status=OK, reason="")
+    frame = split(frame, validation=validation, test=test, seed=seed, several_labels=True)
+    return {part: np.flatnonzero(frame["part"] == part) for part in PARTS}

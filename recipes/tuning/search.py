@@ -5,22 +5,21 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import keras
 import keras_tuner
 import pandas as pd
 
-from recipes import classifiers
+from recipes.classifiers import registry
 from recipes.files import read_json, replace, write_json
 from recipes.lookup import find
 from recipes.tuning import report
 from recipes.tuning.oracles import completed
-from recipes.tuning.problem import Problem, of_data
+from recipes.tuning.problem import DataProblem, Problem
 from recipes.tuning.protocol import open_folder
 from recipes.tuning.result import SearchResult, setting_of, trial_table
-from recipes.tuning.transfer import TRANSFER, of_transfer
+from recipes.tuning.transfer import TRANSFER, TransferProblem
 from recipes.tuning.trials import ALGORITHMS, CURVES, Trials, alone, read_curves, without_chief
 from recipes.tuning.workers import supervise, take_part
-
-RECIPES = {name: getattr(classifiers, name) for name in ("mlp", "cnn", "resnet", "mobilenet")}
 
 
 def search(
@@ -41,6 +40,7 @@ def search(
     workers: int | None = None,
     trial_timeout: float | None = None,
     seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     overwrite: bool = False,
     verbose: bool = True,
     **fixed,
@@ -49,17 +49,18 @@ def search(
 
     Train, validation and test are split once and stored. The search sees train and validation;
     the best setting is trained again on both, for the epochs that were best, and tested once.
-    With "transfer" the best setting becomes a run folder (`fit_folder`), whose validation part
+    With "transfer" the best setting becomes a run folder (`fit`), whose validation part
     decides when to stop. Interrupted or killed, the same call goes on; no finished trial is run
     again, and none counts twice.
 
     Args:
         recipe: `recipes.mlp`, `cnn`, `resnet`, `mobilenet`; a function `build(hp)` that returns
-            a compiled model; or "transfer", for `fit_folder` on a folder of pictures, whose
-            frozen features are computed once for all trials.
-        data: (x, y) arrays; a `tf.data.Dataset` of pairs, which is read once; a DataFrame of
-            numbers with a `target` column; or a folder with one subfolder of pictures a class
-            (decoded at `image_size`, 64 by default, unless the recipe is "transfer").
+            a compiled model; or "transfer", for `fit` on pictures, whose frozen features are
+            computed once for all trials.
+        data: (x, y) arrays, where y has classes, one-hot rows or rows of any number of labels; a
+            `tf.data.Dataset` of pairs, which is read once; a DataFrame of numbers with a `target`
+            column; or a folder with one subfolder of pictures a class (decoded at `image_size`, 64
+            by default). With "transfer" all that `recipes.fit` takes.
         space: changes of the recipe's default space, see `HyperModel`; for "manual" a list of
             settings, or a DataFrame of them.
         directory: of the search; a finished one there is read and not repeated.
@@ -80,6 +81,7 @@ def search(
         trial_timeout: seconds after which a trial counts as lost and goes to another worker;
             never by default.
         seed: of the split, the algorithm and the models.
+        callbacks: Keras callbacks of your own; each training has a copy of them.
         overwrite: replace another search in `directory`.
         verbose: whether keras-tuner prints its progress.
         **fixed: arguments of the recipe and the training that are not searched; of `fit_folder`
@@ -109,11 +111,11 @@ def search(
             raise ValueError(f"{name}: {value!r} is not a whole number from 1 up.")
     settings, space = _settings_of(algorithm, space)
     shares = {"validation": validation, "test": test}
-    options = {**shares, "max_epochs": max_epochs, "seed": seed}
+    options = {**shares, "max_epochs": max_epochs, "seed": seed, "callbacks": callbacks}
     if recipe == TRANSFER:
-        problem = of_transfer(data, space, fixed, verbose=verbose, **options)
+        problem = TransferProblem(data, space, fixed, verbose=verbose, **options)
     else:
-        problem = of_data(_callable(recipe), data, space, fixed, target=target, **options)
+        problem = DataProblem(_callable(recipe), data, space, fixed, target=target, **options)
     if algorithm == "manual":  # what no setting names keeps the recipe's default
         problem.model.space = {name: problem.model.space[name] for name in space}
     if algorithm == "grid":
@@ -149,6 +151,7 @@ def search(
         patience=patience,
         prune=prune,
         seed=seed,
+        callbacks=() if recipe == TRANSFER else tuple(callbacks),
         verbose=verbose,
     )
     if not final.exists() and not _tried(trials, workers, trial_timeout):
@@ -160,7 +163,7 @@ def search(
         _finish(folder, oracle, problem)
     found = read_json(final)
     metrics = found["test_metrics"]
-    result = SearchResult(table, found["best"], metrics, objective, folder, problem.load)
+    result = SearchResult(table, found["best"], metrics, objective, folder, problem.loader())
     report.write(result, note)
     return result
 
@@ -181,9 +184,8 @@ def _tried(trials: Trials, workers: int | None, timeout: float | None) -> bool:
 def _callable(recipe) -> Callable:
     if callable(recipe):
         return recipe
-    allowed = dict.fromkeys((*RECIPES, TRANSFER))
-    find(str(recipe), allowed, what="recipe")
-    return RECIPES[recipe]
+    find(str(recipe), dict.fromkeys((*registry.names(), TRANSFER)), what="recipe")
+    return registry.get(recipe).function
 
 
 def _as_json(value):

@@ -1,24 +1,14 @@
-"""What a search may vary: each recipe's own space, changed by name, and the HyperModel."""
+"""What a search may vary: a space by default, changed by name, and drawn from.
 
-import inspect
-from collections.abc import Callable, Mapping
-from functools import partial
+A list is a choice; (low, high) and (low, high, "log") are ranges, whole where both ends are;
+anything else is fixed.
+"""
 
-import keras
-import keras_tuner
+from collections.abc import Callable, Iterable, Mapping
 
-from recipes import callbacks
-from recipes.heads import compile_classifier
-from recipes.ingredients import activations
-from recipes.lookup import find, unknown
+from recipes.classifiers import registry
+from recipes.lookup import unknown
 
-# A list is a choice; (low, high) and (low, high, "log") are ranges, whole where both ends are;
-# anything else is fixed.
-INGREDIENTS = {
-    "activation": [name for name in activations.names() if name != "linear"],
-    "kernel_initializer": ["auto", "glorot_uniform", "he_normal", "lecun_normal", "orthogonal"],
-    "dropout": (0.0, 0.5),
-}
 TRAINING = {
     "optimizer": ["adam", "sgd", "rmsprop"],
     "learning_rate": (1e-4, 1e-1, "log"),
@@ -28,26 +18,6 @@ TRAINING = {
     "power": (0.5, 3.0),
     "weight_decay": (1e-6, 1e-2, "log"),
     "batch_size": [16, 32, 64, 128],
-}
-NORMS = ["none", "batch", "layer", "group", "rms"]
-SPACES = {
-    "mlp": {"depth": (1, 4), "width": [16, 32, 64, 128, 256], "normalization": NORMS},
-    "cnn": {
-        "stages": (1, 3),
-        "depth": (1, 3),
-        "width": [8, 16, 32, 64],
-        "kernel_size": [3, 5],
-        "pooling": ["max", "average"],
-        "normalization": [*NORMS, "instance"],
-    },
-    "resnet": {
-        "stages": (1, 3),
-        "depth": (1, 3),
-        "width": [8, 16, 32, 64],
-        "normalization": ["batch", "group", "layer"],
-        "norm_position": ["before", "after", "preactivation"],
-    },
-    "mobilenet": {"width": [0.25, 0.5, 1.0], "normalization": ["batch", "group"]},
 }
 # A parameter is sampled only where another one has one of these values.
 CONDITIONS: dict[str, tuple[str, Callable]] = {
@@ -59,7 +29,7 @@ CONDITIONS: dict[str, tuple[str, Callable]] = {
 
 
 def default_space(recipe: Callable) -> dict:
-    """The space that a recipe ships.
+    """The space that a recipe ships, and that of the training.
 
     Args:
         recipe: `recipes.mlp`, `cnn`, `resnet` or `mobilenet`, with or without arguments bound.
@@ -68,42 +38,52 @@ def default_space(recipe: Callable) -> dict:
         Parameter to its values: a list, or (low, high) with "log" or not.
 
     Example:
-        >>> from recipes.classifiers import mlp
+        >>> from recipes import mlp
         >>> default_space(mlp)["depth"]
         (1, 4)
     """
-    own = SPACES.get(_base(recipe).__name__, {})
-    if own:
-        own = {**own, "norm_position": own.get("norm_position", ["before", "after"])}
-        own = {**own, **INGREDIENTS}
-    return {**own, **TRAINING}
+    return {**registry.of(recipe).space, **TRAINING}
 
 
-def _base(recipe: Callable) -> Callable:
-    return _base(recipe.func) if isinstance(recipe, partial) else recipe
+def resolve(
+    defaults: Mapping,
+    space: Mapping | None,
+    fixed: Mapping,
+    arguments: Iterable[str],
+    *,
+    fixed_only: bool = False,
+) -> dict:
+    """A default space with a user's changes, without what is fixed.
 
-
-def resolve(recipe: Callable, space: Mapping | None, fixed: Mapping) -> dict:
-    """The default space with a user's changes, without what is fixed.
+    Args:
+        defaults: parameter to its values.
+        space: the changes, by name.
+        fixed: what is not searched, by name.
+        arguments: names that may be given beside those of the defaults.
+        fixed_only: whether these can be fixed, but not searched.
 
     Raises:
         ValueError: an unknown name, an empty choice or range, or a name both searched and fixed.
 
     Example:
-        >>> from recipes.classifiers import mlp
-        >>> resolve(mlp, {"activation": ["relu"]}, {"dropout": 0.1})["activation"]
-        ['relu']
+        >>> resolve({"a": [1, 2], "b": (0.0, 0.5)}, {"a": [3]}, {"b": 0.1}, ["c"])
+        {'a': [3]}
     """
-    defaults = default_space(recipe)
-    known = {**defaults, **dict.fromkeys(inspect.signature(_base(recipe)).parameters)}
-    both = sorted(set(space or {}) & set(fixed))
-    if both:
-        raise ValueError(f"space: {', '.join(both)} cannot be searched and fixed at once.")
-    for name in (*(space or {}), *fixed):
+    changes = space or {}
+    known = {**defaults, **dict.fromkeys(arguments)}
+    for name in (*changes, *fixed):
         if name not in known:
             raise unknown("hyperparameter", name, known)
+    both = sorted(set(changes) & set(fixed))
+    if both:
+        raise ValueError(f"space: {', '.join(both)} cannot be searched and fixed at once.")
+    beyond = sorted(set(changes) - set(defaults)) if fixed_only else []
+    if beyond:
+        raise ValueError(
+            f"space: {', '.join(beyond)} can be fixed only; {', '.join(defaults)} are searched."
+        )
     merged = {name: values for name, values in defaults.items() if name not in fixed}
-    merged |= {name: checked(name, values) for name, values in (space or {}).items()}
+    merged |= {name: checked(name, values) for name, values in changes.items()}
     if not merged:
         raise ValueError("space: nothing is left to search.")
     return merged
@@ -170,113 +150,3 @@ def _ask(hp, name: str, values):
     whole = isinstance(low, int) and isinstance(high, int)
     make = hp.Int if whole else hp.Float
     return make(name, low, high, sampling="log" if log else "linear")
-
-
-class HyperModel(keras_tuner.HyperModel):
-    """A recipe and its space as a plain `keras_tuner.HyperModel`, for any Tuner.
-
-    Args:
-        recipe: a recipe of this library, or a function `build(hp)` that returns a compiled model.
-        space: changes of the recipe's default space, by name: a list is a choice, `(low, high)`
-            or `(low, high, "log")` a range, anything else is fixed.
-        **fixed: arguments of the recipe and of the training that are not searched;
-            `input_shape` and `num_classes` among them.
-
-    Raises:
-        ValueError: an unknown name, an empty or contradictory space.
-
-    Example:
-        >>> from recipes.classifiers import mlp
-        >>> model = HyperModel(mlp, {"activation": ["tanh"]}, input_shape=4,
-        ...                    num_classes=3)
-        >>> model.build(keras_tuner.HyperParameters()).output_shape
-        (None, 3)
-    """
-
-    def __init__(self, recipe: Callable, space: Mapping | None = None, **fixed):
-        super().__init__()
-        self.recipe = recipe
-        self.fixed = fixed
-        self.own = list(inspect.signature(_base(recipe)).parameters)[:1] == ["hp"]
-        if self.own and space:
-            raise ValueError("space: a function build(hp) has its own.")
-        self.space = {} if self.own else resolve(recipe, space, fixed)
-
-    def build(self, hp) -> keras.Model:
-        """A compiled model for the values of `hp`."""
-        if self.own:
-            return self.recipe(hp, **self.fixed)
-        values = {**self.fixed, **draw(hp, self.space)}
-        given = inspect.signature(_base(self.recipe)).parameters
-        structure = _structure(_base(self.recipe).__name__, values)
-        model = self.recipe(**{k: v for k, v in structure.items() if k in given})
-        return compile_classifier(
-            model, optimizer=_optimizer(values), one_hot=values.get("one_hot", False)
-        )
-
-    def fit(self, hp, model, *args, **options):
-        """Train as keras-tuner asks, with the batch size and the decay scheme of `hp`."""
-        values = {**self.fixed, **hp.values}
-        if not self.own:
-            options = {**options, "batch_size": values.get("batch_size", 32)}
-            steps = -(-len(args[0]) // options["batch_size"]) * options.get("epochs", 1)
-            options["callbacks"] = [*options.get("callbacks", []), *decay_callbacks(values, steps)]
-        ending = keras.callbacks.TerminateOnNaN()
-        options["callbacks"] = [*options.get("callbacks", []), ending]
-        return model.fit(*args, **options)
-
-
-def _structure(recipe: str, values: Mapping) -> dict:
-    """Depth and width as the recipe's own arguments."""
-    values = dict(values)
-    if values.get("normalization") in ("none", "weight"):
-        values.pop("norm_position", None)
-    width, depth, stages = (values.get(name) for name in ("width", "depth", "stages"))
-    if recipe == "mlp" and width:
-        values["units"] = (width,) * (depth or 1)
-    if recipe == "cnn" and width:
-        values["widths"] = tuple(width * 2**stage for stage in range(stages or 1))
-    if recipe == "resnet" and stages:
-        values["depth"] = (depth or 1,) * stages
-        values.pop("stages")
-    if recipe == "mobilenet":
-        values.pop("stages", None)
-    return values
-
-
-def _optimizer(values: Mapping) -> keras.optimizers.Optimizer:
-    makers = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "rmsprop": keras.optimizers.RMSprop,
-        "sgd": keras.optimizers.SGD,
-    }
-    name = values.get("optimizer", "adam")
-    options = {"learning_rate": values.get("learning_rate", 1e-3)}
-    if values.get("weight_decay"):
-        options["weight_decay"] = values["weight_decay"]
-    if name in ("sgd", "rmsprop") and "momentum" in values:
-        options["momentum"] = float(values["momentum"])
-    optimizer = find(name, makers, what="optimizer")(**options)
-    if "weight_decay" in options:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
-def decay_callbacks(values: Mapping, steps: int) -> list:
-    """The decay scheme of a setting, over so many steps, as a list of none or one callback.
-
-    Example:
-        >>> decay_callbacks({"decay": "cosine_decay", "learning_rate": 0.1}, 100)[0].value(100)
-        0.0
-    """
-    name = values.get("decay", "none")
-    if name == "none":
-        return []
-    options = {k: values[k] for k in ("decay_rate", "power") if values.get(k) is not None}
-    allowed = {"exponential_decay": ("decay_rate",), "polynomial_decay": ("power",)}.get(name, ())
-    options = {k: v for k, v in options.items() if k in allowed}
-    rate = values.get("learning_rate", 1e-3)
-    if name == "polynomial_decay":
-        options["end_learning_rate"] = 0.0
-    return [callbacks.get(name, learning_rate=rate, decay_steps=max(steps, 1), **options)]

@@ -1,31 +1,34 @@
-"""A search over transfer learning on a folder: strategy, rates, dropout, augmentation."""
+"""A search over transfer learning: strategy, rates, dropout, augmentation."""
 
-import inspect
+import copy
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any, final
 
+import keras
 import keras_tuner
-import pandas as pd
 
-from recipes import backbones
+from recipes import backbones, strategies
+from recipes.backbones.base import Backbone
+from recipes.choosing import choose
 from recipes.images import augment
-from recipes.images.folder import scan
-from recipes.images.split import split
-from recipes.lookup import find, unknown
-from recipes.transfer import model as transfer_model
-from recipes.transfer import strategies
-from recipes.transfer.data import content_key, load_parts
-from recipes.transfer.features import ArrayCache, features
+from recipes.images.parts import ArrayCache, Collection
+from recipes.lookup import find
+from recipes.prediction import load_classifier
+from recipes.settings import ModelSettings, Settings, options_of
+from recipes.strategies import AUTO, FineTuneStrategy
+from recipes.transfer.features import TrainingData, features
 from recipes.transfer.fine_tune import fine_tune
-from recipes.transfer.strategies import FineTuneStrategy
 from recipes.tuning.problem import Problem
 from recipes.tuning.protocol import check_shares
-from recipes.tuning.space import checked, draw
+from recipes.tuning.space import draw, resolve
 from recipes.tuning.trials import TrialCurve
-from recipes.workflow import fit_folder, load_classifier
+from recipes.workflow import fit
 
+DEFAULT = "small_similar"
 TRANSFER = "transfer"
 SPACE = {
     "strategy": ["small_similar", "small_dissimilar", "large_similar"],
@@ -39,58 +42,83 @@ CONDITIONS = {
     "fine_tune_rate": ("strategy", lambda name: len(strategies.get(name).phases) > 1),
     "augmentation": ("strategy", lambda name: strategies.get(name).phases[-1].trainable_from == 0),
 }
-# Of `fit_folder`, and given by the search itself, or without meaning for it.
-_OWN = ("folder", "output", "epochs", "validation", "test", "seed", "overwrite", "verbose")
+# Given by the search itself.
+_OWN = ("epochs", "validation", "test", "seed")
 
 
-def of_transfer(
-    data,
-    space: Mapping | None,
-    fixed: dict,
-    *,
-    validation: float,
-    test: float,
-    max_epochs: int,
-    seed: int,
-    verbose: bool,
-) -> Problem:
-    """The problem of transfer learning on a folder with one subfolder of pictures a class.
+@final
+class TransferProblem(Problem):
+    """Transfer learning on pictures and their labels.
+
+    Args:
+        data: as for `recipes.fit`.
+        space: changes of `SPACE`.
+        fixed: options of `recipes.fit` that are not searched.
+        validation: share of the pictures.
+        test: share of the pictures.
+        max_epochs: of each phase.
+        seed: of the split and the models.
+        callbacks: Keras callbacks of the user's own; each training has a copy of them.
+        verbose: whether progress is shown.
 
     Raises:
-        ValueError: the folder, the space or an argument is not usable.
+        ValueError: the data, the space or an option is not usable.
     """
-    if not isinstance(data, str | Path):
-        raise ValueError('data: recipe="transfer" takes a folder of pictures.')
-    check_shares(validation, test)
-    space = _resolve(space, fixed)
-    frame = scan(data, groups=fixed.get("groups"), verbose=verbose)
-    frame = split(frame, validation=validation, test=test, seed=seed)
-    model = TransferHyperModel(frame, space, {"seed": seed, **fixed}, verbose=verbose)
 
-    def begin(folder: Path):
-        model.prepare(folder / "cache")
+    def __init__(
+        self,
+        data: Any,
+        space: Mapping | None,
+        fixed: Mapping,
+        *,
+        validation: float,
+        test: float,
+        max_epochs: int,
+        seed: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+        verbose: bool,
+    ):
+        check_shares(validation, test)
+        space = _space(space, fixed)
+        options = {"validation": validation, "test": test, "seed": seed}
+        settings = Settings.of(**{k: v for k, v in fixed.items() if k in _options()}, **options)
+        pictures = Collection.open(data, settings.data, seed=seed, verbose=verbose)
+        self.data = data
+        self.fixed = dict(fixed)
+        self.options = options
+        self.max_epochs = max_epochs
+        self.callbacks = list(callbacks)
+        self.verbose = verbose
+        self.model = TransferHyperModel(pictures, space, settings, self.callbacks, verbose=verbose)
+        self.key = pictures.key()
+
+    def open(self, folder: Path) -> tuple[tuple, tuple]:
+        """Nothing: the model has prepared both parts in the search's folder."""
+        self.model.prepare(folder / "cache")
         return (), ()
 
-    def finish(folder: Path, trial) -> dict[str, float]:
-        values = {**fixed, **trial.hyperparameters.values}
-        options = {k: v for k, v in values.items() if k in _arguments()}
-        run = fit_folder(
-            data,
+    def finish(self, folder: Path, trial) -> dict[str, float]:
+        """Make a run folder of the setting."""
+        values = {**self.fixed, **trial.hyperparameters.values}
+        chosen = {k: v for k, v in values.items() if k in _options()}
+        run = fit(
+            self.data,
             output=folder / "run",
-            **{**options, "strategy": plan_of(values)},
-            epochs=max_epochs,
-            validation=validation,
-            test=test,
-            seed=seed,
-            verbose=verbose,
+            callbacks=copy.deepcopy(self.callbacks),
+            verbose=self.verbose,
+            **{**chosen, "strategy": plan_of(values), "epochs": self.max_epochs, **self.options},
         )
         shutil.rmtree(folder / "cache", ignore_errors=True)
-        return {k: v for k, v in run.metrics.items() if k != "pictures"}
+        return {k: v for k, v in run.metrics.items() if isinstance(v, float)}
 
-    def load(folder: Path, best: Mapping):
-        return load_classifier(folder / "run")[0]
+    def loader(self) -> Callable[[Path, Mapping], keras.Model]:
+        """The run has what it takes."""
+        return partial(_load, self.fixed.get("backbone"))
 
-    return Problem(model, content_key(frame), begin, finish, load)
+
+def _load(backbone: Any, folder: Path, best: Mapping) -> keras.Model:
+    own = backbone if isinstance(backbone, Backbone) else None
+    return load_classifier(folder / "run", own)[0]
 
 
 def plan_of(values: Mapping) -> FineTuneStrategy:
@@ -101,7 +129,7 @@ def plan_of(values: Mapping) -> FineTuneStrategy:
         >>> [phase.learning_rate for phase in plan_of(values).phases]
         [0.01, 0.0001]
     """
-    plan = strategies.get(values.get("strategy", "small_similar"))
+    plan = strategies.get(values.get("strategy", DEFAULT))
     rates = [values.get("learning_rate")] + [values.get("fine_tune_rate")] * len(plan.phases)
     phases = tuple(
         replace(phase, learning_rate=rate or phase.learning_rate)
@@ -117,87 +145,86 @@ class TransferHyperModel(keras_tuner.HyperModel):
     processes share it.
 
     Args:
-        frame: what `split` gave.
+        pictures: divided, and not decoded yet.
         space: of a search.
-        fixed: arguments of `fit_folder` that are not searched.
+        settings: of each trial, but for what is searched.
+        callbacks: of the user's own.
         verbose: whether the preparation shows its progress.
     """
 
     warm_start = False  # Hyperband's later rounds train anew, for longer
 
-    def __init__(self, frame: pd.DataFrame, space: Mapping, fixed: Mapping, *, verbose: bool):
+    def __init__(
+        self,
+        pictures: Collection,
+        space: Mapping,
+        settings: Settings,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        *,
+        verbose: bool,
+    ):
         super().__init__()
-        self.frame = frame
+        self.pictures = pictures
         self.space = dict(space)
-        self.fixed = dict(fixed)
+        self.settings = settings
+        self.callbacks = list(callbacks)
         self.verbose = verbose
-        self.classes = sorted(frame.loc[frame["status"] == "ok", "class"].unique())
         self.folder: Path | None = None
-        self._parts: tuple | None = None
+        self._data: TrainingData | None = None
 
     def __getstate__(self):
-        return {**self.__dict__, "_parts": None}
+        return {**self.__dict__, "_data": None}
 
     def prepare(self, folder: Path) -> None:
         """Decode the pictures, and compute the features at each boundary that a trial may use."""
         self.folder = folder.absolute()
-        data, cache = self._data()
-        listed = self.space.get("strategy", self.fixed.get("strategy", "small_similar"))
-        plans = [
-            strategies.get(name) for name in (listed if isinstance(listed, list) else [listed])
-        ]
-        start = self._model("pretrained", 0.0)
+        data = self._opened()
+        plans = [strategies.get(name) for name in _strategies(self.space, self.settings)]
+        start = choose.start(self.settings, self.pictures.task)
         phases = [p for plan in plans if plan.weights == "pretrained" for p in plan.phases]
         for first in sorted({phase.first_trainable(start.num_stages) for phase in phases} - {0}):
             for name in ("train", "validation"):
                 features(
                     start.frozen_part(first),
                     data[name],
-                    cache,
+                    data.cache,
                     label=f"Features, {name} part",
                     verbose=self.verbose,
                 )
 
-    def _data(self) -> tuple:
-        """The parts, and the cache that holds them: files, which processes share."""
-        if self._parts is None:
+    def _opened(self) -> TrainingData:
+        """The parts, in a cache of files, which processes share."""
+        if self._data is None:
             cache = ArrayCache(self.folder, memory_limit=0)
-            size = self._model(None, 0.0).backbone.image_size
-            data, _ = load_parts(self.frame, self.classes, size, cache, verbose=self.verbose)
-            self._parts = (data, cache)
-        return self._parts
-
-    def _model(self, weights: str | None, dropout: float):
-        return transfer_model.build(
-            self.fixed.get("backbone", "efficientnet_lite0"),
-            len(self.classes),
-            weights=weights and self.fixed.get("weights", weights),
-            image_size=self.fixed.get("image_size"),
-            dropout=dropout,
-            seed=self.fixed["seed"],
-        )
+            size = choose.start(self.settings, self.pictures.task).backbone.image_size
+            parts, _ = self.pictures.decoded(size, cache, verbose=self.verbose)
+            seed = self.settings.training.seed
+            self._data = TrainingData(parts, self.pictures.task, cache, seed=seed, verbose=False)
+        return self._data
 
     def build(self, hp):
         """The model that a setting begins with."""
-        values = {**self.fixed, **draw(hp, self.space, CONDITIONS)}
-        weights = "pretrained" if plan_of(values).weights == "pretrained" else None
-        self._start = self._model(weights, values.get("dropout", 0.2))
+        values = draw(hp, self.space, CONDITIONS)
+        model = replace(
+            self.settings.model, dropout=values.get("dropout", self.settings.model.dropout)
+        )
+        plan = plan_of({"strategy": _strategies({}, self.settings)[0], **values})
+        settings = replace(self.settings, model=model)
+        self._start = choose.start(settings, self.pictures.task, plan)
         return self._start.model
 
     def fit(self, hp, model, *args, epochs: int, callbacks=(), **options):
         """Train by the setting's strategy; the metrics of the epoch whose weights it kept."""
-        values = {**self.fixed, **hp.values}
+        training = self.settings.training
+        values = {"strategy": _strategies({}, self.settings)[0], **hp.values}
         plan = plan_of(values).with_epochs(epochs)
-        data, cache = self._data()
+        augmentation = augment.get(values.get("augmentation", training.augmentation))
         history, _ = fine_tune(
             self._start,
             plan,
-            data,
-            cache,
-            batch_size=values.get("batch_size", 32),
-            augmentation=augment.get(values.get("augmentation", "light")),
-            seed=self.fixed["seed"],
-            verbose=False,
+            replace(self._opened(), augmentation=augmentation),
+            batch_size=values.get("batch_size", training.batch_size),
+            listeners=copy.deepcopy(self.callbacks),
         )
         for callback in callbacks:
             if isinstance(callback, TrialCurve):
@@ -207,35 +234,28 @@ class TransferHyperModel(keras_tuner.HyperModel):
         return {name: float(best[name]) for name in best.index if name.startswith("val_")}
 
 
-def _arguments() -> list[str]:
-    return [n for n in inspect.signature(fit_folder).parameters if n not in _OWN]
+def _options() -> list[str]:
+    """The options of `recipes.fit` that may be fixed."""
+    return [one.name for _, one in options_of() if one.name not in _OWN]
 
 
-def _strategies(space: Mapping, fixed: Mapping) -> list[str]:
+def _strategies(space: Mapping, settings: Settings) -> list[str]:
     """The names of the strategies that a search may use."""
-    names = space.get("strategy", fixed.get("strategy", "small_similar"))
+    own = settings.choosing.strategy
+    names = space.get("strategy", DEFAULT if own == AUTO else own)
     return names if isinstance(names, list) else [names]
 
 
-def _resolve(space: Mapping | None, fixed: Mapping) -> dict:
-    known = {**SPACE, **dict.fromkeys(_arguments())}
-    for name in (*(space or {}), *fixed):
-        if name not in known:
-            raise unknown("hyperparameter", name, known)
-    both = sorted(set(space or {}) & set(fixed))
-    if both:
-        raise ValueError(f"space: {', '.join(both)} cannot be searched and fixed at once.")
-    unsearchable = sorted(set(space or {}) - set(SPACE))
-    if unsearchable:
-        raise ValueError(
-            f"space: {', '.join(unsearchable)} can be fixed only; {', '.join(SPACE)} are searched."
-        )
-    merged = {name: values for name, values in SPACE.items() if name not in fixed}
-    merged |= {name: checked(name, values) for name, values in (space or {}).items()}
-    if not merged:
-        raise ValueError("space: nothing is left to search.")
-    for name in _strategies(merged, fixed):
+def _space(changes: Mapping | None, fixed: Mapping) -> dict:
+    """The space of a search, its strategies and backbone among those that there are."""
+    space = resolve(SPACE, changes, fixed, _options(), fixed_only=True)
+    for name in _strategies(space, Settings.of(**_choosing(fixed))):
         find(name, strategies.STRATEGIES, what="strategy")
-    backbone = fixed.get("backbone", "efficientnet_lite0")
-    find(backbone, dict.fromkeys(backbones.names()), what="backbone")
-    return merged
+    backbone = fixed.get("backbone", ModelSettings.backbone)
+    if not isinstance(backbone, Backbone):
+        find(backbone, dict.fromkeys(backbones.names()), what="backbone")
+    return space
+
+
+def _choosing(fixed: Mapping) -> dict:
+    return {"strategy": fixed["strategy"]} if "strategy" in fixed else {}

@@ -55,6 +55,7 @@ class Trials:
         patience: epochs without a better one before a trial ends.
         prune: whether a trial ends that is worse than the median of the others at its epoch.
         seed: of the algorithm and of each trial.
+        callbacks: of the user's own; keras-tuner gives each trial a copy.
         verbose: whether keras-tuner prints its progress.
     """
 
@@ -70,6 +71,7 @@ class Trials:
     patience: int = 5
     prune: bool = True
     seed: int = 0
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
     verbose: bool = True
 
     @property
@@ -118,7 +120,11 @@ class Trials:
             validation_data=self.held_out,
             epochs=self.max_epochs,
             verbose=1 if self.verbose else 0,
-            callbacks=[stopping, TrialCurve(self.folder / CURVES, self.objective, prune=prune)],
+            callbacks=[
+                stopping,
+                TrialCurve(self.folder / CURVES, self.objective, prune=prune),
+                *self.callbacks,
+            ],
         )
 
 

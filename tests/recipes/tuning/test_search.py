@@ -1,30 +1,22 @@
 import json
 
 import keras
-import keras_tuner
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
-from matplotlib.figure import Figure
-from sklearn.datasets import load_wine
 
 import recipes
-from recipes.tuning import report
-from recipes.tuning import search as search_module
-from recipes.tuning.protocol import as_arrays
-from recipes.tuning.result import SearchResult
-from recipes.tuning.space import SPACES, HyperModel, default_space, draw
-from recipes.tuning.trials import TrialCurve
+from recipes.tuning.model import HyperModel
+from recipes.tuning.space import default_space
+from tests.recipes.wine import X, Y
 
 pytestmark = [
+    pytest.mark.usefixtures("eager"),
     pytest.mark.filterwarnings("ignore:.*currentThread.*|.*getName.*:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:All-NaN"),
     pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer"),
     pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions"),
 ]
-X, Y = load_wine(return_X_y=True)
-X = ((X - X.mean(0)) / X.std(0)).astype("float32")
 SMALL = {
     "activation": ["relu", "tanh"],
     "learning_rate": (1e-3, 1e-1, "log"),
@@ -33,14 +25,6 @@ SMALL = {
     "width": [8, 16],
 }
 OPTIONS = {"max_trials": 4, "max_epochs": 3, "verbose": False}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def eager():
-    """Networks as small as these are trained sooner than compiled."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def go(tmp_path, space=SMALL, name="a", **options):
@@ -186,36 +170,6 @@ def test_diverged_trials_are_recorded_and_do_not_stop_the_search(tmp_path):
         go(tmp_path, settings[:1], name="b", algorithm="manual")
 
 
-def test_importance_and_plot(tmp_path):
-    rng = np.random.default_rng(0)
-    trials = pd.DataFrame(
-        {
-            "trial": range(60),
-            "status": "completed",
-            "score": 0.0,
-            "best_epoch": 3,
-            "learning_rate": 10 ** rng.uniform(-5, -1, 60),
-            "activation": rng.choice(["relu", "tanh", "mish"], 60),
-            "momentum": rng.uniform(0, 1, 60),
-            "depth": 2,
-        }
-    )
-    trials["score"] = (np.log10(trials["learning_rate"]) + 3) ** 2 + (
-        trials["activation"] == "tanh"
-    )
-    trials.loc[0, ["status", "score"]] = ["failed", np.nan]
-    trials.loc[:30, "momentum"] = np.nan
-    result = SearchResult(trials, {}, {}, "val_loss", tmp_path, None)
-    importance = result.importance()
-    assert importance.sum() == pytest.approx(1)
-    assert importance.index.tolist()[:2] == ["learning_rate", "activation"]
-    assert "depth" not in importance
-    figure = result.plot(Figure())
-    assert [ax.get_title() for ax in figure.axes[:3]] == ["progress", "importance", "learning_rate"]
-    progress = figure.axes[0].lines[1].get_ydata()
-    np.testing.assert_array_equal(progress[1:], trials["score"][1:].cummin())
-
-
 def test_another_search_is_not_overwritten_unasked(tmp_path):
     go(tmp_path, algorithm="random")
     before = (tmp_path / "a" / "trials.csv").read_bytes()
@@ -263,101 +217,9 @@ def test_bad_data_are_refused(tmp_path):
             recipes.search(recipes.mlp, data, **options, **more)
 
 
-@pytest.mark.parametrize("recipe", SPACES)
-def test_settings_of_a_default_space_build(recipe):
-    shape = 8 if recipe == "mlp" else (16, 16, 3)
-    model = HyperModel(getattr(recipes, recipe), input_shape=shape, num_classes=3)
-    seen = {name: set() for name in model.space}
-    for seed in range(8):
-        hp = keras_tuner.HyperParameters()
-        draw(hp, model.space)
-        oracle = keras_tuner.oracles.RandomSearchOracle(hyperparameters=hp, seed=seed + 1)
-        hp.values = oracle._random_values()
-        built = model.build(hp)
-        assert built.compiled
-        assert built.output_shape == (None, 3)
-        for name, value in hp.values.items():
-            seen[name].add(value)
-    assert all(seen.values())
-    assert search_module.ALGORITHMS.keys() == {
-        "manual", "grid", "random", "bayesian", "hyperband", "genetic"
-    }  # fmt: skip
-
-
-def pairs():
-    one_hot = np.eye(3, dtype="float32")[Y]
-    for x, y in ((X, Y), (X, one_hot)):
-        single = tf.data.Dataset.from_tensor_slices((x, y))
-        yield from (single, single.batch(50), single.batch(50, drop_remainder=False))
-    yield (X, one_hot)
-    yield (X, Y[:, None])
-
-
-@pytest.mark.parametrize("data", list(pairs()), ids=str)
-def test_data_come_as_datasets_and_one_hot_too(data):
-    x, labels, classes = as_arrays(data, None)
-    assert np.array_equal(x, X)
-    assert np.array_equal(labels, Y)
-    assert classes.tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        ((X, np.zeros((len(X), 3))), "neither classes nor one-hot"),
-        ((X, Y[:-1]), "178 inputs and 177 targets"),
-        ((X, np.zeros(len(X))), "all of one class"),
-    ],
-)
-def test_data_that_do_not_fit(data, words):
-    with pytest.raises(ValueError, match=words):
-        as_arrays(data, None)
-
-
-def values_by_epoch(values):
-    """A model whose validation loss follows a list."""
-
-    class Told(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            logs["val_loss"] = values[epoch]
-
-    return Told()
-
-
-def test_a_trial_below_the_median_ends_early(tmp_path):
-    def train(name, values):
-        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        model.compile("sgd", "mse")
-        stopping = TrialCurve(tmp_path / "curves", "val_loss", prune=True, from_epoch=3)
-        stopping.trial = name
-        told = values_by_epoch(values)
-        history = model.fit(
-            np.ones((2, 1)), np.ones((2, 1)), epochs=6, verbose=0, callbacks=[told, stopping]
-        )
-        return len(history.epoch)
-
-    for number in range(5):  # the median of the best after 3, 4, … epochs is 2.0
-        assert train(f"0{number}", [9, 9, number, number, number, number]) == 6
-    assert train("05", [9, 9, 2, 2, 2, 2]) == 6
-    assert train("06", [9, 9, 2.5, 1, 1, 1]) == 3
-    assert train("07", [9, 2, 9, 9, 9, 9]) == 6  # its best so far is not worse
-
-
 def test_a_search_ends_trials_that_are_behind(tmp_path):
     slow = [{"learning_rate": rate, "optimizer": "adam"} for rate in [1e-2] * 5 + [1e-6]]
     slow = [{**setting, "width": width} for width, setting in enumerate(slow, 8)]
     result = go(tmp_path, slow, algorithm="manual", max_epochs=6)
     assert result.trials["epochs"].tolist() == [6] * 5 + [3]
     assert result.best["learning_rate"] == 1e-2
-
-
-def test_the_report_escapes_names(tmp_path):
-    trials = pd.DataFrame(
-        {"trial": [0, 1], "status": "completed", "score": [1.0, 2.0], "a": ["<script>", "y"]}
-    )
-    result = SearchResult(trials, {"a": "<script>"}, {"loss": 0.5}, "val_loss", tmp_path, None)
-    note = {"algorithm": "grid", "recipe": "<script>", "max_epochs": 1, "seed": 0, "space": {}}
-    page = report.write(result, note).read_text()
-    assert "<script>" not in page
-    assert page.count("&lt;script&gt;") >= 3
-    assert "0.5" in page

@@ -3,9 +3,8 @@ import pytest
 from PIL import Image
 
 import recipes
-from recipes import backbones
+from recipes import strategies
 from recipes.cli import main
-from recipes.transfer import strategies
 from recipes.tuning import transfer
 from recipes.tuning.transfer import SPACE, plan_of
 from tests.recipes.transfer.tiny import build_tiny
@@ -14,18 +13,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*currentThread.*|.*getName.*:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:All-NaN"),
 ]
-OPTIONS = {"image_size": 32, "max_epochs": 2, "verbose": False}
+OPTIONS = {"backbone": build_tiny().backbone, "max_epochs": 2, "verbose": False}
 FAST = {
     "strategy": ["small_similar", "small_dissimilar"],
     "batch_size": [8, 16],
     "learning_rate": (1e-3, 1e-2, "log"),
 }
-
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch):
-    """A network that is quick to compile, in the place of every backbone."""
-    monkeypatch.setattr(backbones, "get", lambda *_, **__: build_tiny().backbone)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +71,11 @@ def test_the_features_are_computed_once_for_all_trials(photos, tmp_path, compute
     assert run.metrics["accuracy"] == result.test_metrics["accuracy"]
     assert run.info["strategy"]["phases"][0]["learning_rate"] == result.best["learning_rate"]
     assert run.info["config"]["batch_size"] == result.best["batch_size"]
-    assert recipes.predict(tmp_path / "a" / "run", photos)["label"].isin(run.classes).all()
+    assert (
+        recipes.predict(tmp_path / "a" / "run", photos, backbone=OPTIONS["backbone"])["label"]
+        .isin(run.classes)
+        .all()
+    )
     assert not (tmp_path / "a" / "cache").exists()
     again = recipes.search(
         "transfer", photos, FAST, directory=tmp_path / "a", algorithm="random", max_trials=3,

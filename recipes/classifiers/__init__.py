@@ -1,0 +1,1 @@
+"""Recipes: classifiers as plain, uncompiled Keras models, one family a file."""

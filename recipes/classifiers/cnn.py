@@ -1,0 +1,108 @@
+"""Plain convolutional networks."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+from keras import layers
+
+from recipes.blocks import PLAIN, BlockConfig, conv_block
+from recipes.classifiers import trunk
+from recipes.classifiers.registry import register
+from recipes.lookup import find
+
+POOLINGS = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+
+
+def _widths(setting: Mapping) -> dict:
+    """A search's stages and width: each stage twice as wide as the one before."""
+    width, stages = setting.get("width"), setting.get("stages") or 1
+    return {"widths": tuple(width * 2**stage for stage in range(stages))} if width else {}
+
+
+@register(
+    space={
+        "stages": (1, 3),
+        "depth": (1, 3),
+        "width": [8, 16, 32, 64],
+        "kernel_size": [3, 5],
+        "pooling": list(POOLINGS),
+        "normalization": [*trunk.NORMS, "instance"],
+        "norm_position": list(PLAIN),
+        **trunk.INGREDIENTS,
+    },
+    sizes=_widths,
+)
+def cnn(
+    input_shape: Sequence[int],
+    num_classes: int,
+    *,
+    widths: Sequence[int] = (32, 64, 128),
+    depth: int = 2,
+    kernel_size: int = 3,
+    pooling: str = "max",
+    activation="relu",
+    normalization="batch",
+    norm_position: str = "before",
+    kernel_initializer="auto",
+    kernel_regularizer=None,
+    bias_initializer: float = 0.0,
+    dropout: float = 0.0,
+    scaling="pixels",
+    task: str = "multiclass",
+    seed: int | None = None,
+) -> keras.Model:
+    """A plain convolutional network in the manner of VGG.
+
+    Args:
+        input_shape: (height, width, channels).
+        num_classes: as for `mlp`.
+        widths: filters of each stage; a pooling that halves the maps follows each.
+        depth: convolutions a stage.
+        kernel_size: side of the kernels.
+        pooling: "max" or "average".
+        activation: name, function or layer.
+        normalization: name or layer.
+        norm_position: "before" or "after" the activation.
+        kernel_initializer: name or initializer.
+        kernel_regularizer: name or regularizer.
+        bias_initializer: a constant.
+        dropout: the share of channels dropped after each activation.
+        scaling: "pixels" takes 0 to 255; None takes the input as it is.
+        task: as for `mlp`.
+        seed: of the initializers and the dropout.
+
+    Returns:
+        (batch, height, width, channels) to probabilities (batch, num_classes), not compiled.
+
+    Raises:
+        ValueError: an argument is out of its range, or the pictures are too small for so many
+            poolings.
+
+    Source:
+        arXiv 1409.1556.
+
+    Example:
+        >>> model = cnn((32, 32, 3), 10, widths=(8, 16), norm_position="after", dropout=0.1)
+        >>> model.output_shape
+        (None, 10)
+    """
+    config = BlockConfig(
+        activation=activation,
+        normalization=normalization,
+        norm_position=norm_position,
+        positions=PLAIN,
+        kernel_initializer=kernel_initializer,
+        kernel_regularizer=kernel_regularizer,
+        bias_initializer=bias_initializer,
+        dropout=dropout,
+        seed=seed,
+    )
+    shape = trunk.picture_shape(input_shape, 2 ** len(widths))
+    make_pooling = find(pooling, POOLINGS, what="pooling")
+    trunk.positive("depth", [depth])
+    inputs, x = trunk.begin(shape, scaling)
+    for width in trunk.positive("widths", widths):
+        for _ in range(depth):
+            x = conv_block(x, width, config, kernel_size=kernel_size)
+        x = make_pooling(2)(x)
+    return trunk.finish(inputs, x, num_classes, task, config, "cnn")

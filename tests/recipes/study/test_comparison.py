@@ -1,0 +1,80 @@
+from functools import partial
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import recipes
+from tests.recipes.wine import HALVES
+
+build = partial(recipes.mlp, 13, 3, units=(8,))
+GRID = {"activation": ["relu", keras.activations.softsign], "kernel_initializer": ["he_normal"]}
+
+
+def test_a_comparison_has_one_row_a_run_and_is_repeatable():
+    table = recipes.compare(build, GRID, *HALVES, seeds=2, epochs=2, verbose=False)
+    assert table["activation"].tolist() == ["relu", "relu", "softsign", "softsign"]
+    assert table["seed"].tolist() == [0, 1, 0, 1]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "seconds", "diverged"} <= set(table)
+    again = recipes.compare(build, GRID, *HALVES, seeds=2, epochs=2, verbose=False)
+    np.testing.assert_allclose(table["val_loss"], again["val_loss"], rtol=1e-5)
+    assert table["val_loss"].nunique() == 4
+
+
+def test_a_comparison_goes_on_where_it_stopped(tmp_path):
+    output, built = tmp_path / "table.csv", []
+
+    def counting(**choices):
+        built.append(choices)
+        if len(built) == 3:
+            raise KeyboardInterrupt
+        return build(**choices)
+
+    options = {"seeds": 2, "epochs": 1, "verbose": False, "output": output}
+    with pytest.raises(KeyboardInterrupt):
+        recipes.compare(counting, GRID, *HALVES, **options)
+    assert len(pd.read_csv(output)) == 2
+    table = recipes.compare(counting, GRID, *HALVES, **options)
+    assert len(built) == 5  # two, the interrupted one, two
+    assert len(table) == 4
+    more = recipes.compare(counting, {**GRID, "activation": ["relu"]}, *HALVES, **options)
+    assert len(built) == 5
+    assert len(more) == 2
+    other = {**options, "epochs": 2}
+    recipes.compare(counting, {**GRID, "activation": ["relu"]}, *HALVES, **other)
+    assert len(built) == 7
+
+
+def test_a_diverged_run_is_a_row():
+    def explode(scale, seed):
+        model = build(seed=seed)
+        return recipes.compile_classifier(model, optimizer=keras.optimizers.SGD(scale))
+
+    table = recipes.compare(explode, {"scale": [0.01, 1e30]}, *HALVES, seeds=1, verbose=False)
+    assert table["diverged"].tolist() == [False, True]
+    summary = recipes.summarize(table)
+    assert summary.index.tolist() == [0.01, 1e30]
+
+
+def test_the_summary_is_pandas_mean_and_deviation_with_the_best_first():
+    table = recipes.compare(build, GRID, *HALVES, seeds=3, epochs=3, verbose=False)
+    for metric, better in (("val_accuracy", max), ("val_loss", min)):
+        summary = recipes.summarize(table, metric)
+        assert summary["mean"].iloc[0] == better(summary["mean"])
+        name = summary.index[0][0]
+        runs = table.loc[table["activation"] == name, metric]
+        assert summary["std"].iloc[0] == pytest.approx(runs.std())
+        assert summary["runs"].tolist() == [3, 3]
+    axes = recipes.plot_comparison(table, ax=Figure().subplots())
+    assert [text.get_text() for text in axes.get_yticklabels()][-1].startswith(
+        recipes.summarize(table).index[0][0]
+    )
+
+
+def test_an_empty_grid_is_refused():
+    with pytest.raises(ValueError, match="grid"):
+        recipes.compare(build, {}, *HALVES)
+    with pytest.raises(ValueError, match="activation"):
+        recipes.compare(build, {"activation": []}, *HALVES)
