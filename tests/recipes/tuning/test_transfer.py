@@ -1,4 +1,6 @@
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -13,7 +15,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*currentThread.*|.*getName.*:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:All-NaN"),
 ]
-OPTIONS = {"backbone": build_tiny().backbone, "max_epochs": 2, "verbose": False}
+PLAIN = {"max_epochs": 2, "verbose": False}
+OPTIONS = {"backbone": build_tiny().backbone, **PLAIN}
 FAST = {
     "strategy": ["small_similar", "small_dissimilar"],
     "batch_size": [8, 16],
@@ -132,12 +135,12 @@ def test_rates_go_to_their_phases():
 )
 def test_bad_spaces(photos, tmp_path, space, fixed, words):
     with pytest.raises(ValueError, match=words):
-        recipes.search("transfer", photos, space, directory=tmp_path / "a", **OPTIONS | fixed)
+        recipes.search("transfer", photos, space, directory=tmp_path / "a", **PLAIN | fixed)
     assert not (tmp_path / "a").exists()
 
 
 def test_bad_data_and_recipes(photos, tmp_path):
-    with pytest.raises(ValueError, match="takes a folder"):
+    with pytest.raises(ValueError, match=r"pictures have the shape \(n, H, W, 3\)"):
         recipes.search("transfer", (np.zeros((9, 4)), np.arange(9)), directory=tmp_path / "a")
     with pytest.raises(ValueError, match=r"'transfr'.*transfer"):
         recipes.search("transfr", photos, directory=tmp_path / "a")
@@ -168,7 +171,38 @@ def test_a_recipe_on_a_folder_of_pictures(photos, tmp_path):
     fixed = {"normalization": "none", "optimizer": "adam", "decay": "none", "stages": 1}
     result = recipes.search(
         recipes.cnn, photos, {"width": [4, 8]}, directory=tmp_path / "a", max_trials=2,
-        algorithm="random", **fixed, **OPTIONS,
+        algorithm="random", image_size=32, **fixed, **PLAIN,
     )  # fmt: skip
     assert result.model.input_shape == (None, 32, 32, 3)
     assert set(result.trials["status"]) == {"completed"}
+
+
+class Listener(keras.callbacks.Callback):
+    """Notes the phases of every training in a file, since each has a copy of it."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def on_epoch_end(self, epoch, logs=None):
+        with open(self.path, "a") as file:
+            file.write(f"{epoch} {logs['phase']}\n")
+
+
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_other_tasks_are_searched_from_a_table_and_callbacks_hear_of_it(photos, tmp_path, task):
+    files = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
+    labels = [file.split("/")[0] for file in files]
+    several = [f"{name};even" if row % 2 else name for row, name in enumerate(labels)]
+    table = pd.DataFrame({"file": files, "label": several if task == "multilabel" else labels})
+    result = recipes.search(
+        "transfer", table, {"learning_rate": [1e-3, 1e-2]}, directory=tmp_path / "a",
+        algorithm="random", max_trials=2, task=task, pictures=str(photos), batch_size=8,
+        strategy="small_dissimilar", callbacks=[Listener(tmp_path / "heard")], **OPTIONS,
+    )  # fmt: skip
+    expected = "mean_average_precision" if task == "multilabel" else "roc_auc"
+    assert 0 <= result.test_metrics[expected] <= 1
+    assert result.run.task.name == task
+    assert result.model.output_shape == (None, 3 if task == "multilabel" else 1)
+    heard = (tmp_path / "heard").read_text().splitlines()
+    assert heard == ["0 classifier", "1 classifier", "2 later stages", "3 later stages"] * 3
