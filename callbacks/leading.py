@@ -6,7 +6,7 @@ from typing import Protocol, final
 import keras
 
 
-class Led(Protocol):
+class Curve(Protocol):
     """What a leader asks of a scheme; `callbacks.LearningRateDecay` says what each means."""
 
     @property
@@ -45,7 +45,7 @@ class Leader:
         ValueError: the optimizer's rate, or its momentum, cannot be led.
     """
 
-    def __init__(self, scheme: Led, model: keras.Model):
+    def __init__(self, scheme: Curve, model: keras.Model):
         self.rate: float | None = None  # the one that was set last
         self._scheme, self._name = scheme, type(scheme).__name__
         self._model = model
