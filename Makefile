@@ -1,9 +1,9 @@
 # Each target sets up .venv by itself; the stamp is renewed when the requirements change.
 PYTHON ?= python3
 BIN = .venv/bin
-BACKEND_TESTS = tests/callbacks/test_recorded.py tests/callbacks/test_training.py \
+BACKEND_TESTS = tests/callbacks/test_recorded.py tests/callbacks/test_leading.py \
 	tests/recipes/classifiers tests/recipes/test_blocks.py tests/recipes/test_heads.py \
-	tests/recipes/transfer
+	tests/recipes/transfer tests/recipes/choosing tests/recipes/tasks
 
 .PHONY: demo test test-slow lint backends notebooks docs bench clean
 
