@@ -5,41 +5,49 @@ The public names are loaded when they are first used; `registry.py` says from wh
 
 from typing import TYPE_CHECKING
 
-from .registry import MODULE_OF, load
-from .registry import SCHEMES as SCHEMES
-from .registry import get as get
-from .registry import names as names
+from .registry import MODULE_OF, SCHEMES as SCHEMES, get as get, load, names as names
 
 if TYPE_CHECKING:  # what an editor and a type checker see
     from .base import LearningRateDecay as LearningRateDecay
-    from .compose import ChainedScheduler as ChainedScheduler
-    from .compose import LambdaLR as LambdaLR
-    from .compose import MultiplicativeLR as MultiplicativeLR
-    from .compose import SequentialLR as SequentialLR
-    from .compose import Warmup as Warmup
-    from .cosine import CosineAnnealingLR as CosineAnnealingLR
-    from .cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
-    from .cosine import CosineDecay as CosineDecay
-    from .cosine import CosineDecayRestarts as CosineDecayRestarts
-    from .cosine import LinearCosineDecay as LinearCosineDecay
-    from .cosine import NoisyLinearCosineDecay as NoisyLinearCosineDecay
-    from .cyclic import CyclicLR as CyclicLR
-    from .cyclic import OneCycleLR as OneCycleLR
-    from .exponential import ExponentialDecay as ExponentialDecay
-    from .exponential import ExponentialLR as ExponentialLR
-    from .exponential import InverseTimeDecay as InverseTimeDecay
-    from .exponential import NaturalExpDecay as NaturalExpDecay
+    from .compose import (
+        ChainedScheduler as ChainedScheduler,
+        LambdaLR as LambdaLR,
+        MultiplicativeLR as MultiplicativeLR,
+        SequentialLR as SequentialLR,
+        Warmup as Warmup,
+    )
+    from .cosine import (
+        CosineAnnealingLR as CosineAnnealingLR,
+        CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts,
+        CosineDecay as CosineDecay,
+        CosineDecayRestarts as CosineDecayRestarts,
+        LinearCosineDecay as LinearCosineDecay,
+        NoisyLinearCosineDecay as NoisyLinearCosineDecay,
+    )
+    from .cyclic import CyclicLR as CyclicLR, OneCycleLR as OneCycleLR
+    from .exponential import (
+        ExponentialDecay as ExponentialDecay,
+        ExponentialLR as ExponentialLR,
+        InverseTimeDecay as InverseTimeDecay,
+        NaturalExpDecay as NaturalExpDecay,
+    )
     from .finder import LearningRateFinder as LearningRateFinder
-    from .momentum import CyclicMomentumAdam as CyclicMomentumAdam
-    from .momentum import CyclicMomentumSGD as CyclicMomentumSGD
+    from .momentum import (
+        CyclicMomentumAdam as CyclicMomentumAdam,
+        CyclicMomentumSGD as CyclicMomentumSGD,
+    )
     from .plateau import ReduceLROnPlateau as ReduceLROnPlateau
-    from .polynomial import LinearLR as LinearLR
-    from .polynomial import PolynomialDecay as PolynomialDecay
-    from .polynomial import PolynomialLR as PolynomialLR
-    from .stepwise import ConstantLR as ConstantLR
-    from .stepwise import MultiStepLR as MultiStepLR
-    from .stepwise import PiecewiseConstantDecay as PiecewiseConstantDecay
-    from .stepwise import StepLR as StepLR
+    from .polynomial import (
+        LinearLR as LinearLR,
+        PolynomialDecay as PolynomialDecay,
+        PolynomialLR as PolynomialLR,
+    )
+    from .stepwise import (
+        ConstantLR as ConstantLR,
+        MultiStepLR as MultiStepLR,
+        PiecewiseConstantDecay as PiecewiseConstantDecay,
+        StepLR as StepLR,
+    )
     from .table import TableSchedule as TableSchedule
 else:
 

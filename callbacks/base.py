@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
-from typing import TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
 import keras
 import numpy as np
@@ -111,7 +111,7 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
             Columns `step` or `epoch`, `learning_rate`, and `momentum` where the scheme drives it.
         """
         count = range(steps)
-        table = {self.per: count, "learning_rate": [self.value(step) for step in count]}
+        table: dict = {self.per: count, "learning_rate": [self.value(step) for step in count]}
         if self.drives_momentum:
             table["momentum"] = [self.momentum(step) for step in count]
         return pd.DataFrame(table)
@@ -172,7 +172,8 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
     @classmethod
     def from_config(cls, config: dict) -> "LearningRateDecay":
         """The scheme that `get_config` described."""
-        return cls(**{name: deserialized(value) for name, value in config.items()})
+        parameters: dict[str, Any] = {name: deserialized(v) for name, v in config.items()}
+        return cls(**parameters)
 
     def __mul__(self, other: "LearningRateDecay") -> "LearningRateDecay":
         """The product of two schemes' factors: `ChainedScheduler([a, b])`."""
@@ -203,5 +204,6 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
 class TensorFlowDecay(LearningRateDecay, ABC):
     """A scheme of TensorFlow's family: it counts steps and is given its rate."""
 
-    learning_rate: NotNegative = field()  # without the default that it has above
+    # Without the default that it has above, and never None.
+    learning_rate: NotNegative = field()  # pyrefly: ignore[bad-override-mutable-attribute]
     per: Unit = field(default="step", kw_only=True)

@@ -72,7 +72,8 @@ class MultiplicativeLR(LearningRateDecay):
 class Composite(LearningRateDecay, ABC):
     """What schemes of schemes share: one unit, one base rate, momentum where a member has one."""
 
-    per: Unit | None = field(default=None, kw_only=True)
+    # None until it is made: then the unit is the members'.
+    per: Unit | None = field(default=None, kw_only=True)  # pyrefly: ignore[bad-override-mutable-attribute]
 
     @property
     def members(self) -> Sequence[LearningRateDecay]:

@@ -149,7 +149,7 @@ class OneCycleLR(LearningRateDecay):
 
     @property
     def _total(self) -> int:
-        return self.total_steps or self.epochs * self.steps_per_epoch
+        return self.total_steps or (self.epochs or 0) * (self.steps_per_epoch or 0)
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""

@@ -1,7 +1,7 @@
 """The learning-rate range test: raise the rate from step to step and watch the loss."""
 
 import math
-from typing import final
+from typing import Any, final
 
 import keras
 import numpy as np
@@ -131,7 +131,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self._rates[-1]
         self.model.reset_metrics()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Any = None):
         """Note the loss; end where there is nothing more to learn."""
         self._losses.append(float(logs["loss"]))
         smoothed = self.to_frame()["smoothed_loss"]

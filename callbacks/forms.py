@@ -47,9 +47,11 @@ def restarts(step: int, first: int, factor: float) -> tuple[int, float]:
     """
     if factor == 1:
         return step // first, (step % first) / first
-    cycle, length = 0, first
-    while step >= length:
-        step -= length
+    left: float = step
+    length: float = first
+    cycle = 0
+    while left >= length:
+        left -= length
         length *= factor
         cycle += 1
-    return cycle, step / length
+    return cycle, left / length

@@ -5,6 +5,9 @@ Standard library only, so that the command line can use it before Keras is impor
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
+
+Found = TypeVar("Found")
 
 
 def nearest(name: object, allowed: Iterable[str]) -> str | None:
@@ -37,7 +40,7 @@ def unknown(what: str, name: object, allowed: Iterable[str]) -> ValueError:
     return ValueError(f"Unknown {what}: {name!r}.{hint} Allowed: {', '.join(allowed)}.")
 
 
-def find(name: str, table: Mapping, what: str):
+def find(name: object, table: Mapping[str, Found], what: str) -> Found:
     """What `table` holds under `name`.
 
     Args:

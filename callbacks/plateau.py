@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, final
+from typing import Annotated, Any, Literal, final
 
 import pandas as pd
 
@@ -128,7 +128,7 @@ class ReduceLROnPlateau(Composite):
         curve.append(self.value(len(metrics)))
         return pd.DataFrame({"epoch": range(len(curve)), "learning_rate": curve})
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         """Log the rate in effect, then see the metric."""
         super().on_epoch_end(epoch, logs)
         if self.monitor not in (logs or {}):
@@ -136,4 +136,5 @@ class ReduceLROnPlateau(Composite):
                 f"monitor: ReduceLROnPlateau needs {self.monitor!r}, the logs have "
                 f"{', '.join(sorted(logs or {}))}."
             )
-        self.observe(float(logs[self.monitor]), self._leader.rate)
+        if self._leader.rate is not None:
+            self.observe(float(logs[self.monitor]), self._leader.rate)

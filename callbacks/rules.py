@@ -29,7 +29,7 @@ class Rule:
     text: str
 
 
-def number(text: str, fits: Callable[[float], bool]) -> Rule:
+def number(text: str, fits: Callable[[Any], bool]) -> Rule:
     """The rule that a value is a finite number, and which ones fit.
 
     Example:
@@ -45,7 +45,7 @@ def number(text: str, fits: Callable[[float], bool]) -> Rule:
     return Rule(holds, f"a number {text}")
 
 
-def whole(text: str, fits: Callable[[int], bool]) -> Rule:
+def whole(text: str, fits: Callable[[Any], bool]) -> Rule:
     """The rule that a value is a whole number, of any integer type, and which ones fit.
 
     Example:

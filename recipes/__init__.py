@@ -5,6 +5,71 @@ Keras nor TensorFlow.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the names below, for editors and type checkers
+    from recipes import callbacks as callbacks
+    from recipes.backbones.checkpoint import load_torch_checkpoint as load_torch_checkpoint
+    from recipes.backbones.mapping import assign_torch_weights as assign_torch_weights
+    from recipes.classifiers.cnn import cnn as cnn
+    from recipes.classifiers.mlp import mlp as mlp
+    from recipes.classifiers.mobilenet import mobilenet as mobilenet
+    from recipes.classifiers.resnet import resnet as resnet
+    from recipes.export import export_run as export_run
+    from recipes.heads import (
+        classification_head as classification_head,
+        compile_classifier as compile_classifier,
+    )
+    from recipes.images.inspection import scan as scan
+    from recipes.images.split import split as split
+    from recipes.ingredients import (
+        activations as activations,
+        initializers as initializers,
+        normalization as normalization,
+        regularizers as regularizers,
+        scaling as scaling,
+    )
+    from recipes.ingredients.activations import (
+        activation_table as activation_table,
+        plot_activation as plot_activation,
+    )
+    from recipes.ingredients.initializers import initializer_table as initializer_table
+    from recipes.ingredients.normalization import normalization_table as normalization_table
+    from recipes.prediction import (
+        load_classifier as load_classifier,
+        predict as predict,
+    )
+    from recipes.run import Run as Run
+    from recipes.settings import (
+        DataSettings as DataSettings,
+        Settings as Settings,
+    )
+    from recipes.strategies import (
+        FineTuneStrategy as FineTuneStrategy,
+        Phase as Phase,
+    )
+    from recipes.study.batch_size import (
+        batch_size_study as batch_size_study,
+        scale_learning_rate as scale_learning_rate,
+        steps_per_epoch as steps_per_epoch,
+        suggest_batch_size as suggest_batch_size,
+    )
+    from recipes.study.comparison import (
+        compare as compare,
+        plot_comparison as plot_comparison,
+        summarize as summarize,
+    )
+    from recipes.study.statistics import (
+        layer_statistics as layer_statistics,
+        plot_layer_statistics as plot_layer_statistics,
+    )
+    from recipes.tuning.model import HyperModel as HyperModel
+    from recipes.tuning.search import search as search
+    from recipes.workflow import (
+        fit as fit,
+        fit_folder as fit_folder,
+        rerun as rerun,
+    )
 
 _PLACES = {
     "recipes.settings": ("DataSettings", "Settings"),
@@ -45,12 +110,14 @@ __version__ = "0.1.0"
 __all__ = sorted([*_MODULE_OF, *_MODULES])
 
 
-def __getattr__(name):
-    if name in _MODULES:
-        return import_module(f"recipes.ingredients.{name}")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'recipes' has no attribute {name!r}; it has {__all__}")
-    return getattr(import_module(_MODULE_OF[name]), name)
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name in _MODULES:
+            return import_module(f"recipes.ingredients.{name}")
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module 'recipes' has no attribute {name!r}; it has {__all__}")
+        return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__():

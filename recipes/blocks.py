@@ -3,7 +3,7 @@
 The order is data, and one loop follows it; residual blocks are made of the same loop.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,7 +55,7 @@ class BlockConfig:
     bias_initializer: float = 0.0
     dropout: float = 0.0
     seed: int | None = None
-    _seeds: Iterator[int] = field(init=False, repr=False, compare=False)
+    _seeds: np.random.Generator = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         find(self.norm_position, dict.fromkeys(self.positions), what="norm_position")

@@ -31,6 +31,8 @@ def _load() -> ModuleType:
     spec = spec_from_file_location(
         NAME_WHERE_TAKEN, PLACE, submodule_search_locations=[str(PLACE.parent)]
     )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{PLACE} is not there.")
     package = module_from_spec(spec)
     sys.modules[NAME_WHERE_TAKEN] = package
     spec.loader.exec_module(package)

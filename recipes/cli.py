@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from recipes import settings
 from recipes.settings import default_in_words, options_of
@@ -128,7 +129,8 @@ def _add_settings(parser: argparse.ArgumentParser, titles: dict[str, str]) -> No
     for group, one in options_of():
         if group not in groups:
             continue
-        rule, how = one.metadata["rule"], {}
+        rule = one.metadata["rule"]
+        how: dict[str, Any] = {}
         if rule is settings.TRUTH:
             how = {"action": argparse.BooleanOptionalAction}
         elif rule is settings.COLUMNS:

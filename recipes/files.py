@@ -24,7 +24,7 @@ class DamagedFileError(ValueError):
     """A file is there but its content is not what was written."""
 
 
-def replace(path: str | Path, write: Callable[[Path], None]) -> Path:
+def replace(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a temporary file, then put it in the place of `path` in one step.
 
     Args:

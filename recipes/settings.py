@@ -8,8 +8,8 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypedDict
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Self, TypedDict
 
 from recipes import strategies
 from recipes.lookup import find, unknown
@@ -98,7 +98,9 @@ def size_in_words(size: int) -> str:
         >>> size_in_words(2 << 30)
         '2 GB'
     """
-    unit = max((unit for unit in _UNITS if size >= _UNITS[unit]), key=_UNITS.get, default="")
+    unit = max(
+        (unit for unit in _UNITS if size >= _UNITS[unit]), key=lambda unit: _UNITS[unit], default=""
+    )
     return f"{size / _UNITS[unit]:g} {unit}".strip()
 
 
@@ -136,6 +138,19 @@ def option(default, rule, help: str, *, unless: str | None = None):
 class _Group:
     """Options that belong together; each is checked when the group is made."""
 
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """The group with options by name.
+
+        Raises:
+            ValueError: an option is unknown, or its value is not allowed; the text says which.
+        """
+        known = dict.fromkeys(one.name for one in fields(cls))
+        for name in options:
+            if name not in known:
+                raise unknown("option", name, known)
+        return cls(**options)
+
     def __post_init__(self):
         for one in fields(self):
             value, rule = getattr(self, one.name), one.metadata["rule"]
@@ -170,6 +185,10 @@ class DataSettings(_Group):
             figures are those of the validation part.
         cache_limit: bytes of memory for pixels and features, or a text such as "2 GB"; above it
             they go to files.
+
+    Example:
+        >>> DataSettings(task="binary", test=0).validation
+        0.15
     """
 
     task: str = option(AUTO, (AUTO, *TASKS), f"{AUTO}, {', '.join(TASKS)}")
@@ -304,6 +323,14 @@ class ChoosingSettings(_Group):
             _choice("strategy", self.strategy, strategies.names())
 
 
+GROUPS: dict[str, type[_Group]] = {
+    "data": DataSettings,
+    "model": ModelSettings,
+    "training": TrainingSettings,
+    "choosing": ChoosingSettings,
+}
+
+
 class DataOptions(TypedDict, total=False):
     """The fields of `DataSettings` as keyword arguments."""
 
@@ -372,20 +399,19 @@ class Settings:
         Raises:
             ValueError: an option is unknown, or its value is not allowed; the text says which.
         """
-        places = {one.name: group for group, one in options_of(cls)}
-        for name in options:
+        places = {one.name: group for group, one in options_of()}
+        given: dict[str, dict] = {group: {} for group in GROUPS}
+        for name, value in options.items():
             if name not in places:
                 raise unknown("option", name, places)
-        given: dict[str, dict] = {group.name: {} for group in fields(cls)}
-        for name, value in options.items():
             given[places[name]][name] = value
-        return cls(**{group.name: group.type(**given[group.name]) for group in fields(cls)})
+        groups: dict[str, Any] = {name: group(**given[name]) for name, group in GROUPS.items()}
+        return cls(**groups)
 
     def to_dict(self) -> dict:
         """Every option by name, as values for a JSON file; `from_dict` reads it."""
         return {
-            one.name: _plain(getattr(getattr(self, group), one.name))
-            for group, one in options_of(type(self))
+            one.name: _plain(getattr(getattr(self, group), one.name)) for group, one in options_of()
         }
 
     @classmethod
@@ -397,17 +423,17 @@ class Settings:
         return cls.of(**values)
 
 
-def options_of(settings: type = Settings) -> list[tuple]:
+def options_of() -> list[tuple[str, Field]]:
     """Each option of each group: (the group's name, the option as a dataclass field).
 
     Example:
         >>> [one.name for group, one in options_of() if group == "model"]
         ['backbone', 'weights', 'image_size', 'dropout']
     """
-    return [(group.name, one) for group in fields(settings) for one in fields(group.type)]
+    return [(name, one) for name, group in GROUPS.items() for one in fields(group)]
 
 
-def default_in_words(one) -> str:
+def default_in_words(one: Field[Any]) -> str:
     """An option's default for a help text.
 
     Example:
@@ -415,9 +441,10 @@ def default_in_words(one) -> str:
         >>> words["cache_limit"], words["epochs"]
         ('2 GB', "the strategy's own")
     """
-    if one.default is None or one.default is MISSING:
+    if one.default is None:
         return one.metadata["unless"] or "none"
-    return size_in_words(one.default) if one.metadata["rule"] is SIZE else str(one.default)
+    default: Any = one.default
+    return size_in_words(default) if one.metadata["rule"] is SIZE else str(default)
 
 
 def _plain(value):

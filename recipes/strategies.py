@@ -131,8 +131,9 @@ class FineTuneStrategy:
     @classmethod
     def from_dict(cls, values: dict) -> "FineTuneStrategy":
         """The strategy that `to_dict` wrote."""
-        phases = tuple(Phase(**phase) for phase in values["phases"])
-        return cls(**{**values, "phases": phases})
+        others = dict(values)
+        phases = tuple(Phase(**phase) for phase in others.pop("phases"))
+        return cls(phases=phases, **others)
 
 
 HEAD = Phase("classifier", trainable_from=1.0, epochs=30, learning_rate=1e-3, min_steps=32)

@@ -20,8 +20,7 @@ from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
-from recipes.images.split import class_weights as balanced_weights
-from recipes.images.split import imbalance_ratio
+from recipes.images.split import class_weights as balanced_weights, imbalance_ratio
 from recipes.lookup import find
 from recipes.prediction import answers
 from recipes.progress import say
@@ -92,7 +91,7 @@ def fit(
     """
     settings = Settings.of(**options)
     _check(settings)
-    work = {"output": os.path.abspath(output), "overwrite": overwrite, "verbose": verbose}
+    place = os.path.abspath(output)
     with parallel.scope(settings.training.distribution) as devices:
         if settings.training.batch_size % devices.count:
             raise ValueError(
@@ -100,8 +99,8 @@ def fit(
                 f"{devices.count} devices."
             )
         if devices.process:
-            work |= {"output": f"{work['output']}-process-{devices.process}", "verbose": False}
-        return _train(data, settings, callbacks, **work)
+            place, verbose = f"{place}-process-{devices.process}", False
+        return _train(data, settings, callbacks, output=place, overwrite=overwrite, verbose=verbose)
 
 
 def fit_folder(

@@ -78,7 +78,7 @@ def canonical_name(name: str) -> str:
     """
     plain = {known.lower().replace("_", ""): known for known in names()}
     key = str(name).lower().replace("_", "")
-    return plain[key] if key in plain else find(name, dict.fromkeys(names()), what="backbone")
+    return find(plain.get(key, name), {known: known for known in names()}, what="backbone")
 
 
 def imagenet_classifier(name: str) -> tuple[keras.Model, list[str]]:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -93,13 +93,13 @@ class _Storage:
     def __init__(self, kind: str, numel: int):
         self.kind = kind
         self.numel = numel
-        self.values: np.ndarray | None = None
+        self.values = np.empty(0, "float32")
 
     @property
     def itemsize(self) -> int:
         return 2 if self.kind == "bfloat16" else np.dtype(self.kind).itemsize
 
-    def fill(self, content: bytes, byteorder: str = "<") -> None:
+    def fill(self, content: bytes, byteorder: Literal["<", ">"] = "<") -> None:
         """Take the elements from their bytes."""
         if len(content) != self.numel * self.itemsize:
             raise _RefusedError(
@@ -146,6 +146,7 @@ class _Allowed:
     """A callable that a pickle may use and cannot change."""
 
     __slots__ = ("_function",)
+    _function: Callable
 
     def __init__(self, function: Callable):
         object.__setattr__(self, "_function", function)
@@ -201,7 +202,7 @@ def _check_opcodes(file: BinaryIO) -> None:
     highest = count = 0
     for opcode, argument, _ in pickletools.genops(file):
         count += 1
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT"):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument is not None:
             highest = max(highest, argument)
     if highest > count:
         raise _RefusedError(f"its memo has {highest} places for {count} operations.")
@@ -220,7 +221,7 @@ def _read_legacy(file: BinaryIO, max_bytes: int):
     if _unpickle(file, {}) != LEGACY_MAGIC or _unpickle(file, {}) != LEGACY_PROTOCOL:
         raise _RefusedError("it is not a PyTorch file.")
     about = _unpickle(file, {})
-    byteorder = "<" if about.get("little_endian", True) else ">"
+    byteorder: Literal["<", ">"] = "<" if about.get("little_endian", True) else ">"
     content = _unpickle(file, storages)
     keys = _unpickle(file, {})
     if sorted(keys) != sorted(storages):

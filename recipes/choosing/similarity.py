@@ -89,18 +89,18 @@ def measure_divergence(
     rows = np.random.default_rng(seed).permutation(len(pixels))[:sample]
     rows.sort()
     batches = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
-    sums = [0.0] * len(moments)
+    sums: list = [0.0] * len(moments)
     for batch in track(batches, "Measuring similarity", len(batches), "batches", verbose):
         for index, value in enumerate(forward(model, pixels[batch], batch_size)):
             sums[index] = sums[index] + value.astype("float64").sum(axis=0)
     means = [total / len(rows) for total in sums]
     divergences = []
     for norm, mean, square in zip(norms, means[::2], means[1::2], strict=True):
-        reference = [
+        means_of, variances_of = (
             keras.ops.convert_to_numpy(v) for v in (norm.moving_mean, norm.moving_variance)
-        ]
+        )
         variance = np.maximum(square - mean**2, 0)
-        channels = gaussian_divergence(mean, variance, *reference, norm.epsilon)
+        channels = gaussian_divergence(mean, variance, means_of, variances_of, norm.epsilon)
         divergences.append(channels.mean())
     return pd.DataFrame({"layer": [norm.name for norm in norms], "divergence": divergences})
 

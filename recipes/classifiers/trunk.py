@@ -6,8 +6,7 @@ import keras
 
 from recipes.blocks import BlockConfig
 from recipes.heads import classification_head
-from recipes.ingredients import activations
-from recipes.ingredients import scaling as scalings
+from recipes.ingredients import activations, scaling as scalings
 from recipes.lookup import find
 
 # Parts of a search space: see `registry.Recipe`.

@@ -65,19 +65,19 @@ def export_run(
         PosixPath('runs/photos/model.onnx')
     """
     kind = find(format, FORMATS, what="format")
-    run = Run.load(run)
-    path = Path(output) if output else run.folder / kind.file
+    found = Run.load(run)
+    path = Path(output) if output else found.folder / kind.file
     if path.exists() and not overwrite:
         raise FileExistsError(f"output: {path} exists; choose another, or allow overwrite.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"output: there is no folder {path.parent}.")
     if keras.backend.backend() not in kind.backends:
-        return _under_backend(kind.backends[0], run.folder, format, path, pictures, overwrite)
-    model = model_of(run)
+        return _under_backend(kind.backends[0], found.folder, format, path, pictures, overwrite)
+    model = model_of(found)
     height, width = model.input_shape[1:3]
-    pixels = real_pictures(run, pictures, (height, width))
+    pixels = real_pictures(found, pictures, (height, width))
     model(pixels[:1].astype("float32"))  # an exporter refuses a model that was never called
-    labels = {"task": run.task.name, **run.task.to_dict()}
+    labels = {"task": found.task.name, **found.task.to_dict()}
     del labels["name"]
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         made = Path(place) / path.name

@@ -101,14 +101,16 @@ def augment(
     return np.asarray(result)
 
 
-def batch(pictures: np.ndarray, keys: Sequence, settings: Augmentation) -> np.ndarray:
-    """Vary each picture of a batch by a seed of its own, (n, H, W, 3).
+def batch(pictures: np.ndarray, keys: Sequence, settings: Augmentation | None) -> np.ndarray:
+    """Vary each picture of a batch by a seed of its own, (n, H, W, 3); None changes nothing.
 
     Example:
         >>> pictures = np.zeros((2, 8, 8, 3), "uint8")
         >>> batch(pictures, [(0, 1), (0, 2)], get("strong")).shape
         (2, 8, 8, 3)
     """
+    if settings is None:
+        return pictures
     return np.stack(
         [
             augment(picture, np.random.default_rng(key), settings)

@@ -58,7 +58,7 @@ def scan(
         >>> scan(folder, verbose=False)[["path", "class", "width", "status"]].values.tolist()
         [['cats/a.png', 'cats', 4, 'ok']]
     """
-    settings = DataSettings(**options)
+    settings = DataSettings.of(**options)
     source = open_source(data, settings)
     limits = {"max_pixels": max_pixels, "workers": workers, "verbose": verbose}
     return inspect(source, settings, **limits)

@@ -1,9 +1,8 @@
 """Train, validation and test: stratified, seeded, with what belongs together kept together."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.utils.class_weight import compute_class_weight
@@ -82,7 +81,7 @@ def split(
     return frame
 
 
-def class_weights(labels: Sequence[int], num_classes: int) -> np.ndarray:
+def class_weights(labels: ArrayLike, num_classes: int) -> np.ndarray:
     """Weights by which every class counts alike: `n / (num_classes * count)`, (num_classes,).
 
     Example:
@@ -93,7 +92,7 @@ def class_weights(labels: Sequence[int], num_classes: int) -> np.ndarray:
     return compute_class_weight("balanced", classes=classes, y=np.asarray(labels))
 
 
-def imbalance_ratio(labels: Sequence[int]) -> float:
+def imbalance_ratio(labels: ArrayLike) -> float:
     """Pictures of the largest class to those of the smallest.
 
     Example:

@@ -189,7 +189,8 @@ def get(identifier=None, **options) -> layers.Layer:
         _refuse_softmax(identifier_name)
         return layers.Activation(identifier, **options)
     _refuse_softmax(identifier)
-    return find(ALIASES.get(identifier, identifier), ACTIVATIONS, what="activation").make(**options)
+    name = ALIASES.get(str(identifier), identifier)
+    return find(name, ACTIVATIONS, what="activation").make(**options)
 
 
 def _refuse_softmax(name) -> None:

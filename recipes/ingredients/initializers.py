@@ -78,7 +78,8 @@ def get(
         return identifier
     if identifier == AUTO:
         return _auto(activation, seed)
-    make = find(ALIASES.get(identifier, identifier), {**NAMES, AUTO: None}, what="initializer")
+    allowed = {**NAMES, AUTO: initializers.GlorotUniform}  # "auto" came back above
+    make = find(ALIASES.get(identifier, identifier), allowed, what="initializer")
     if make is initializers.Zeros:
         warnings.warn(
             "initializer: with zeros all units of a hidden layer stay identical.", stacklevel=3
@@ -92,7 +93,7 @@ def _auto(activation: layers.Layer | None, seed: int | None) -> initializers.Ini
         scale = 2 / (1 + float(activation.negative_slope) ** 2)
         return initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed=seed)
     name = activations.name_of(activation) if activation is not None else "linear"
-    facts = activations.ACTIVATIONS.get(name)
+    facts = activations.ACTIVATIONS.get(name or "")
     kind = facts.initializer if facts else "he"
     return NAMES["glorot_uniform" if kind == "glorot" else f"{kind}_normal"](seed=seed)
 

@@ -212,7 +212,7 @@ def canonical_name(identifier) -> str | None:
         return None
     name = ALIASES.get(identifier, identifier)
     find(name, NORMS, what="normalization")
-    return name
+    return str(name)
 
 
 def get(identifier="batch", channels: int | None = None, **options) -> layers.Layer | None:
@@ -237,7 +237,7 @@ def get(identifier="batch", channels: int | None = None, **options) -> layers.La
         if isinstance(identifier, layers.GroupNormalization) and channels is not None:
             _group(channels, config["groups"])
         return type(identifier).from_config(config)
-    name = canonical_name(identifier)
+    name = canonical_name(identifier) or ""
     if channels is None and name in ("group", "instance"):
         raise ValueError(f"channels: {name} normalization needs their number.")
     return NORMS[name].make(channels, **options)

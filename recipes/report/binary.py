@@ -1,5 +1,7 @@
 """What a report says of two classes that are told apart by one probability."""
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -32,7 +34,7 @@ def results(
     info: dict, predictions: pd.DataFrame, pixels: np.ndarray, explain: Explain | None = None
 ) -> dict[str, list[Part]]:
     """What came out: the two curves with the threshold, then as for any classes."""
-    task = from_dict(info["task"])
+    task = cast(Binary, from_dict(info["task"]))
     by_class = multiclass.results(info, predictions, pixels, explain)
     truth = (predictions["truth"] == task.positive).to_numpy()
     if len(np.unique(truth)) < 2:

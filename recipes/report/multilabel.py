@@ -1,5 +1,7 @@
 """What a report says of pictures with any number of labels."""
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -47,7 +49,7 @@ def results(
         pixels: of the evaluated part, in the order of the rows.
         explain: pictures and a label each to maps of where the evidence lies.
     """
-    task = from_dict(info["task"])
+    task = cast(Multilabel, from_dict(info["task"]))
     targets = task.encode(list(predictions["truth"]))
     columns = [f"probability of {name}" for name in task.classes]
     outputs = predictions[columns].to_numpy("float32")

@@ -103,7 +103,7 @@ def _inner(layer):
 
 
 def _saturated(values: np.ndarray, name: str | None) -> float:
-    facts = activations.ACTIVATIONS.get(name)
+    facts = activations.ACTIVATIONS.get(name or "")
     if facts is None or not np.isfinite([facts.low, facts.high]).all():
         return np.nan
     margin = 0.01 * (facts.high - facts.low)

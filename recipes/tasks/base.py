@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -126,7 +126,7 @@ class Task(ABC):
             **{k: list(v) if isinstance(v, tuple) else v for k, v in values.items()},
         }
 
-    def with_options(self, **options) -> "Task":
+    def with_options(self, **options) -> Self:
         """The same task with other options."""
         return replace(self, **options)
 

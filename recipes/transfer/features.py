@@ -15,8 +15,7 @@ import keras
 import numpy as np
 
 from recipes.files import digest
-from recipes.images.augment import Augmentation
-from recipes.images.augment import batch as vary
+from recipes.images.augment import Augmentation, batch as vary
 from recipes.images.parts import ArrayCache, Part
 from recipes.progress import track
 from recipes.tasks import Task

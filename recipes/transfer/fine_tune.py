@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -224,6 +225,6 @@ class _PhaseBar(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.display.advance(self.task)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         text = f"{self.label}, accuracy {logs['val_accuracy']:.3f}"
         self.display.update(self.task, description=text)

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -167,7 +168,7 @@ def _predict_locally(model: keras.Model, batch: np.ndarray):
     return keras.tree.map_structure(np.asarray, outputs)
 
 
-def from_first(values):
+def from_first(values: Any) -> Any:
     """What process 0 has, in every process: plain values, and arrays as a dictionary's members.
 
     Args:

@@ -42,7 +42,7 @@ def machine() -> dict[str, str | int]:
         "processor": platform.processor() or platform.machine(),
         "processors": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        else os.cpu_count() or 1,
         "threads": os.environ.get("OMP_NUM_THREADS", "one a processor"),
     }
 

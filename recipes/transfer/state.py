@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
@@ -145,7 +146,7 @@ class StateKeeper(keras.callbacks.Callback):
         """Start the epoch's clock."""
         self._began = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs: Any = None):
         """Validate and note the epoch, or stop where its loss is not a number."""
         targets, outputs = self._validated()
         logs["val_loss"] = self.task.loss(targets, outputs)

@@ -4,20 +4,22 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cmp_to_key
+from typing import TYPE_CHECKING, Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine import hyperparameters as hyper
-from keras_tuner.engine import trial as trial_module
+from keras_tuner.engine import hyperparameters as hyper, trial as trial_module
 
 from recipes.files import write_json
 
 RUNNING, STOPPED = trial_module.TrialStatus.RUNNING, trial_module.TrialStatus.STOPPED
 ENDED = (trial_module.TrialStatus.COMPLETED, trial_module.TrialStatus.FAILED)
 MOST_STARTS = 5
+# What it is mixed into; keras-tuner makes each oracle of a class of its own.
+_Oracle: Any = keras_tuner.Oracle if TYPE_CHECKING else object
 
 
-class SafeState:
+class SafeState(_Oracle):
     """Mixed into an oracle: its files are replaced in one step, and a restart loses no trial.
 
     keras-tuner writes in place, and a kill between its two files leaves a trial that is finished

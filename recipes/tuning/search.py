@@ -111,13 +111,13 @@ def search(
             raise ValueError(f"{name}: {value!r} is not a whole number from 1 up.")
     settings, space = _settings_of(algorithm, space)
     shares = {"validation": validation, "test": test}
-    options = {**shares, "max_epochs": max_epochs, "seed": seed, "callbacks": callbacks}
+    options: dict = {**shares, "max_epochs": max_epochs, "seed": seed, "callbacks": callbacks}
     if recipe == TRANSFER:
         problem = TransferProblem(data, space, fixed, verbose=verbose, **options)
     else:
         problem = DataProblem(_callable(recipe), data, space, fixed, target=target, **options)
     if algorithm == "manual":  # what no setting names keeps the recipe's default
-        problem.model.space = {name: problem.model.space[name] for name in space}
+        problem.model.space = {name: problem.model.space[name] for name in space or ()}
     if algorithm == "grid":
         max_trials = _grid_size(problem.model.space, max_trials)
     folder = Path(directory)

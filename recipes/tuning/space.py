@@ -126,7 +126,7 @@ def draw(hp, space: Mapping, conditions: Mapping | None = None) -> dict:
     conditions = CONDITIONS if conditions is None else conditions
     parents = {parent for parent, _ in conditions.values()}
     for name in sorted(space, key=lambda name: name not in parents):
-        parent, holds = conditions.get(name, (None, None))
+        parent, holds = conditions.get(name, ("", bool))
         if parent not in space:
             values[name] = _ask(hp, name, space[name])
         else:

@@ -100,13 +100,14 @@ class TransferProblem(Problem):
     def finish(self, folder: Path, trial) -> dict[str, float]:
         """Make a run folder of the setting."""
         values = {**self.fixed, **trial.hyperparameters.values}
-        chosen = {k: v for k, v in values.items() if k in _options()}
+        chosen: dict[str, Any] = {k: v for k, v in values.items() if k in _options()}
+        chosen |= {"strategy": plan_of(values), "epochs": self.max_epochs, **self.options}
         run = fit(
             self.data,
             output=folder / "run",
             callbacks=copy.deepcopy(self.callbacks),
             verbose=self.verbose,
-            **{**chosen, "strategy": plan_of(values), "epochs": self.max_epochs, **self.options},
+            **chosen,
         )
         shutil.rmtree(folder / "cache", ignore_errors=True)
         return {k: v for k, v in run.metrics.items() if isinstance(v, float)}
@@ -195,6 +196,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
     def _opened(self) -> TrainingData:
         """The parts, in a cache of files, which processes share."""
         if self._data is None:
+            assert self.folder is not None  # `prepare` came first
             cache = ArrayCache(self.folder, memory_limit=0)
             size = choose.start(self.settings, self.pictures.task).backbone.image_size
             parts, _ = self.pictures.decoded(size, cache, verbose=self.verbose)
@@ -216,7 +218,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
     def fit(self, hp, model, *args, epochs: int, callbacks=(), **options):
         """Train by the setting's strategy; the metrics of the epoch whose weights it kept."""
         training = self.settings.training
-        values = {"strategy": _strategies({}, self.settings)[0], **hp.values}
+        values: dict[str, Any] = {"strategy": _strategies({}, self.settings)[0], **hp.values}
         plan = plan_of(values).with_epochs(epochs)
         augmentation = augment.get(values.get("augmentation", training.augmentation))
         history, _ = fine_tune(

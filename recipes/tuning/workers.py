@@ -7,6 +7,7 @@ calls: a loopback address or a trusted network only.
 """
 
 import contextlib
+import io
 import os
 import pickle
 import socket
@@ -131,13 +132,15 @@ class _Process:
                 stderr=log,
                 env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
+        assert self.process.stdin is not None  # it was asked for
         # It reads its task from here, and ends when this end is closed, however that comes about.
+        self.task = self.process.stdin
         threading.Thread(target=self._give, args=(task,), daemon=True).start()
 
     def _give(self, task: bytes) -> None:
         with contextlib.suppress(BrokenPipeError, ValueError):
-            self.process.stdin.write(len(task).to_bytes(8, "little") + task)
-            self.process.stdin.flush()
+            self.task.write(len(task).to_bytes(8, "little") + task)
+            self.task.flush()
 
     def __enter__(self) -> "_Process":
         return self
@@ -147,7 +150,7 @@ class _Process:
             self.process.kill()
         self.process.wait()
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+            self.task.close()
 
     def running(self) -> bool:
         return self.process.poll() is None
@@ -162,7 +165,7 @@ class _Process:
 
 def main() -> None:
     """A process of a supervised search: its task comes on standard input."""
-    source = sys.stdin.buffer.raw
+    source = io.FileIO(sys.stdin.fileno(), closefd=False)
     size = int.from_bytes(source.read(8), "little")
     task = bytearray()
     while len(task) < size:

@@ -1,6 +1,8 @@
 """Every public name of `recipes` is there, documented, and shown in an example."""
 
+import ast
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +34,22 @@ def test_a_module_of_ingredients_has_get(name):
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'fit_foldre'"):
         recipes.fit_foldre  # noqa: B018
+
+
+def test_editors_see_the_names_that_there_are():
+    tree = ast.parse(Path(recipes.__file__).read_text("utf-8"))
+    (seen,) = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+    ]
+    imported = {
+        (one.module, name.name)
+        for one in seen.body
+        for name in one.names
+        if name.asname == name.name
+    }
+    for module, name in imported - {("recipes", "callbacks")}:
+        assert getattr(recipes, name).__name__.rpartition(".")[2] == name
+        assert recipes._MODULE_OF.get(name, "recipes.ingredients") == module
+    assert {name for _, name in imported} == {*recipes.__all__, "callbacks"}

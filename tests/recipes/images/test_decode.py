@@ -6,8 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import ExifTags, Image, ImageOps
 
 from recipes.images.decode import UnreadableError, decode, decode_bytes, read_bytes

@@ -2,8 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from recipes.images.inspection import open_source, scan
 from recipes.images.sources import ClassFolders, FileNames, Files, natural_order

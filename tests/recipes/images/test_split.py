@@ -1,8 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from recipes.images.split import class_weights, imbalance_ratio, split

@@ -7,8 +7,7 @@ import pytest
 import recipes
 from recipes.images import augment
 from recipes.images.parts import ArrayCache, Part
-from recipes.transfer import model as transfer_model
-from recipes.transfer import parallel
+from recipes.transfer import model as transfer_model, parallel
 from recipes.transfer.features import features
 from tests.recipes.images import pictures
 from tests.recipes.transfer.tiny import SIDE, build_tiny, training_data
