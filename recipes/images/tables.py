@@ -24,7 +24,8 @@ class LabelTable(Source):
     """Files and labels as a table lists them.
 
     A file is found by its path relative to the folder, by its name alone, and by both without
-    their ending, as competitions ship them; absolute paths are taken too.
+    their ending, as competitions ship them; absolute paths are taken too. A DataFrame without a
+    folder has paths, absolute or relative to the working folder.
 
     Args:
         table: the path of a CSV file (commas, semicolons or tabs), or a DataFrame.
@@ -48,10 +49,12 @@ class LabelTable(Source):
         if self.table.empty:
             raise ValueError(f"{self.name}: it has no rows.")
         self.folder = check_folder(beside if settings.pictures is None else settings.pictures)
+        # A table in memory without a folder has paths: the working folder is not searched.
+        self.searched = not isinstance(table, pd.DataFrame) or settings.pictures is not None
 
     def listing(self) -> Listing:
         """A row a picture that is listed, and one for each that is there and is not."""
-        files = list_files(self.folder)
+        files = list_files(self.folder) if self.searched else []
         index = _Index(self.folder, files)
         columns = _Columns(self.table, self.settings, index, self.name)
         found = pd.DataFrame(
@@ -136,7 +139,7 @@ class _Index:
             except ValueError:
                 return text if Path(text).is_file() else ""
         text = Path(text).as_posix() if text else ""
-        if text in self.known:
+        if text in self.known or (text and (self.folder / text).is_file()):
             return text
         found = self.other.get(text, set())
         return next(iter(found)) if len(found) == 1 else ""
