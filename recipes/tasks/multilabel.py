@@ -124,7 +124,8 @@ class Multilabel(Task):
             was said, and its `accuracy_interval`; `label_accuracy`, the share of all labels;
             `mean_average_precision` (over the labels that some picture has),
             `micro_average_precision`, `macro_f1`, `micro_f1`, `log_loss` (nats, the mean over
-            pictures and labels) and `calibration_error` (the mean over the labels).
+            pictures and labels) and `calibration_error` (the mean over the labels). `by_label` has
+            the figures of each label.
 
         Example:
             >>> task, truth = Multilabel(("a", "b")), np.array([[1.0, 0.0], [1.0, 1.0]])
@@ -147,7 +148,8 @@ class Multilabel(Task):
             found["micro_average_precision"] = metrics.average_precision_score(
                 targets, outputs, average="micro"
             )
-        return plain(found)
+        rows = table.astype(object).where(table.notna(), None).set_index("class")
+        return {**plain(found), "by_label": rows.to_dict("index")}
 
     def by_label(self, targets: np.ndarray, outputs: np.ndarray) -> pd.DataFrame:
         """One row a label: `class`, `pictures` that have it, `threshold`, `average_precision`,

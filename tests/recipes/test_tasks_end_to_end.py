@@ -80,9 +80,12 @@ def test_the_stored_figures_follow_from_the_stored_predictions(runs, task):
     columns = [f"probability of {name}" for name in run.classes]
     outputs = table[columns].to_numpy("float32")[:, -run.task.units :]
     found = {"part": "test", **run.task.evaluate(truth, outputs)}
-    for name, value in found.items():
-        assert run.metrics[name] == (value if name == "part" else pytest.approx(value, abs=1e-5))
     assert list(found) == list(run.metrics)
+    stored = dict(run.metrics)
+    for label, figures in found.pop("by_label", {}).items():
+        assert stored["by_label"][label] == pytest.approx(figures, abs=1e-5)
+    for name, value in found.items():
+        assert stored[name] == (value if name == "part" else pytest.approx(value, abs=1e-5))
     test = run.dataset[run.dataset["part"] == "test"]
     assert table["file"].tolist() == test["path"].tolist()
     assert table["truth"].tolist() == test["class"].tolist()

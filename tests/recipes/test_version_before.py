@@ -95,3 +95,14 @@ def test_it_is_trained_again_with_its_settings(place, tmp_path, monkeypatch):
     assert not again.same
     assert "pictures" not in again.conditions  # the same, in the same parts
     assert again.run.classes == list(CLASSES)
+
+
+@pytest.mark.tensorflow_only
+def test_it_is_exported(place, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = recipes.export_run(
+        place / "run", output=tmp_path / "model.onnx", pictures=place / "photos"
+    )
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    carried = session.get_modelmeta().custom_metadata_map
+    assert carried == {"task": '"multiclass"', "classes": '["ash", "oak"]'}
