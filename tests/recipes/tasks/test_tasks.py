@@ -228,7 +228,8 @@ def test_few_pictures_have_no_say_in_the_threshold():
 
 def test_the_nearest_of_equal_thresholds_is_taken():
     truth = np.repeat([0.0, 1.0], 10)
-    assert best_threshold(truth, np.where(truth, 0.9, 0.1)) == 0.5
+    assert best_threshold(truth, np.where(truth, 0.9, 0.2)) == 0.5
+    assert best_threshold(truth, np.where(truth, 0.9, 0.6)) == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize("task", EXAMPLES, ids=str)
