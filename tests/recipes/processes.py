@@ -48,16 +48,18 @@ def main(devices, photos, output, saves):
     import recipes
     from tests.recipes.transfer.tiny import build_tiny
 
+    several = "KERAS_DISTRIBUTION_PROCESS_ID" in os.environ
+    if several:
+        keras.distribution.initialize()  # JAX's processes meet before any array is made
     if int(saves):
         end_after(int(saves))
-    shared = None if devices == "1" and "KERAS_DISTRIBUTION_PROCESS_ID" not in os.environ else True
     # TensorFlow draws a dropout mask on each device, so it would not be that of one device.
     recipes.fit_folder(
         photos,
         output=output,
         backbone=build_tiny(dropout=0.0).backbone,
         dropout=0.0,
-        distribution=shared and "data_parallel",
+        distribution="data_parallel" if several or devices != "1" else None,
         **OPTIONS,
     )
 

@@ -180,7 +180,8 @@ def test_pictures_of_a_test_part_without_labels_are_predicted(data, tiny, tmp_pa
     for column in ("probability", "novelty"):
         np.testing.assert_allclose(found[column], expected[column], atol=1e-5)
     assert not set(run.predictions["file"]) & set(found["file"])
-    assert run.metrics["part"] == "validation"
+    assert run.metrics["part"] == "test"  # labelled pictures, drawn from train
+    assert run.dataset.set_index("path")["status"][found["file"]].eq("unlabelled").all()
 
 
 def test_thresholds_and_the_positive_class_can_be_given(data, tiny, tmp_path):
@@ -199,13 +200,12 @@ def test_what_does_not_suit_the_task_is_refused(data, tiny, tmp_path):
         ("multilabel", {"positive": "0"}, 'positive: it is for task="binary"'),
         ("multiclass", {"threshold": 0.3}, "threshold: it is for task="),
         ("binary", {"positive": "1"}, "positive: '1' is no class"),
+        ("binary", {}, "binary takes two classes; there are"),
     ]:
-        name = "binary" if task == "multiclass" else task
+        name = "binary" if task == "multiclass" or "positive" in options else "multilabel"
         given = {**OPTIONS, "backbone": tiny, "strategy": "head_only", "task": task, **options}
         with pytest.raises(ValueError, match=text):
             recipes.fit(data / f"{name}.csv", output=tmp_path / "run", **given)
-    with pytest.raises(ValueError, match="binary takes two classes; there are"):
-        fit(data, "multilabel", tmp_path / "run", tiny, task="binary")
     assert not (tmp_path / "run").exists()
 
 
