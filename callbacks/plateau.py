@@ -136,5 +136,5 @@ class ReduceLROnPlateau(Composite):
                 f"monitor: ReduceLROnPlateau needs {self.monitor!r}, the logs have "
                 f"{', '.join(sorted(logs or {}))}."
             )
-        if self._leader.rate is not None:
-            self.observe(float(logs[self.monitor]), self._leader.rate)
+        assert self._leader.rate is not None  # an epoch has begun
+        self.observe(float(logs[self.monitor]), self._leader.rate)

@@ -189,7 +189,7 @@ def get(identifier=None, **options) -> layers.Layer:
         _refuse_softmax(identifier_name)
         return layers.Activation(identifier, **options)
     _refuse_softmax(identifier)
-    name = ALIASES.get(str(identifier), identifier)
+    name = ALIASES.get(identifier, identifier)
     return find(name, ACTIVATIONS, what="activation").make(**options)
 
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import integrate, stats
 
 from recipes import backbones
@@ -15,6 +15,7 @@ spread = st.floats(0.1, 5)
 centre = st.floats(-3, 3)
 
 
+@settings(deadline=None)
 @given(centre, spread, centre, spread)
 def test_divergence_is_the_integral_that_defines_it(m, s, n, t):
     p, q = stats.norm(m, s), stats.norm(n, t)

@@ -6,6 +6,7 @@ from PIL import Image
 
 from recipes.export.script import answer, decode
 from recipes.images import decode as training
+from recipes.tasks import from_dict
 from tests.recipes.images import pictures
 
 
@@ -36,6 +37,25 @@ def test_it_reduces_large_pictures_as_training_does(kind, orientation, tmp_path)
     np.testing.assert_array_equal(decode(path, (64, 60)), training.decode(path, (60, 64)))
 
 
-def test_its_answer_is_the_likeliest_class():
-    probabilities = np.array([0.1, 0.7, 0.2])
-    assert answer(probabilities, {"classes": ["a", "b", "c"]}) == ("b", "0.7000")
+@pytest.mark.parametrize(
+    ("task", "outputs", "thresholds", "expected"),
+    [
+        ("multiclass", [0.1, 0.7, 0.2], None, ("b", "0.7000")),
+        ("binary", [0.3], None, ("a", "0.7000")),
+        ("binary", [0.3], [0.2], ("b", "0.3000")),
+        ("multilabel", [0.1, 0.7, 0.6], None, ("b;c", "0.1000", "0.7000", "0.6000")),
+        ("multilabel", [0.1, 0.7, 0.6], [0.1, 0.8, 0.5], ("a;c", "0.1000", "0.7000", "0.6000")),
+        ("multilabel", [0.1, 0.2, 0.3], None, ("", "0.1000", "0.2000", "0.3000")),
+    ],
+)
+def test_its_answer_is_what_the_task_says(task, outputs, thresholds, expected):
+    classes = ["a", "b"] if task == "binary" else ["a", "b", "c"]
+    labels = {"task": task, "classes": classes, "thresholds": thresholds}
+    given = {name: value for name, value in labels.items() if value is not None}
+    assert answer(np.array(outputs), given) == expected
+    assert (
+        from_dict({"name": task, **labels})
+        .answers(np.array([outputs], "float32"), top_k=1)
+        .iloc[0, 0]
+        == expected[0]
+    )

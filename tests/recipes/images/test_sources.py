@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from recipes.images.inspection import open_source, scan
 from recipes.images.sources import ClassFolders, FileNames, Files, natural_order
@@ -151,12 +151,14 @@ def test_classes_that_are_numbers_come_in_the_order_of_numbers():
     assert natural_order(["img12", "img2", "a", "07", "7"]) == ["07", "7", "a", "img2", "img12"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**6), unique=True), st.sampled_from(["", "c", "level "]))
 def test_numbers_in_names_are_numbers(numbers, word):
     names = [f"{word}{number}" for number in numbers]
     assert natural_order(names) == [f"{word}{number}" for number in sorted(numbers)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=6)))
 def test_any_names_have_one_order(names):
     assert natural_order(names) == natural_order(names[::-1])

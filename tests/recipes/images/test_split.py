@@ -182,7 +182,10 @@ def test_groups_and_copies_of_several_labels_stay_together(data, seed):
     groups = [f"g{k}" if k else "" for k in rng.integers(0, 25, count)]
     firsts = pd.Series(texts).groupby(texts).cumcount() // rng.integers(1, 3)
     hashes = [f"{text} {copy}" for text, copy in zip(texts, firsts, strict=True)]
-    frame = split(table(texts, groups=groups, hashes=hashes), seed=seed, several_labels=True)
+    try:
+        frame = split(table(texts, groups=groups, hashes=hashes), seed=seed, several_labels=True)
+    except ValueError:  # a rare label may lie in one group that another label has claimed
+        assume(False)
     for column in ("group", "hash"):
         named = frame[frame[column] != ""]
         assert (named.groupby(column)["part"].nunique() == 1).all()
