@@ -46,6 +46,8 @@ def from_dict(values: Mapping) -> Task:
         thresholds = values.pop("thresholds", None)
         if thresholds is not None:
             values["thresholds"] = tuple(float(value) for value in thresholds)
+            if not all(0 <= value <= 1 for value in values["thresholds"]):
+                raise ValueError(f"the thresholds {thresholds} are not all from 0 to 1")
         return get(name, classes, **values)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"task: the description is damaged ({error}).") from None

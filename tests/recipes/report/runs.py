@@ -15,14 +15,17 @@ INFO = {
     "audit": [{"phase": "classifier", "trainable": 2, "moved": 2, "frozen": 206}],
     "class_weights": {"used": False, "imbalance": 1.5},
     "metrics": {
+        "part": "test",
         "pictures": 4,
         "accuracy": 0.75,
+        "accuracy_interval": [0.301, 0.954],
         "macro_f1": 0.5,
         "log_loss": 0.25,
         "calibration_error": 0.125,
     },
     "model": {"backbone": "tiny", "image_size": [SIDE, 2 * SIDE]},
-    "config": {"folder": "/somewhere/photos/", "seed": 7},
+    "config": {"data": "/somewhere/photos/", "folder": "/somewhere/photos/", "seed": 7},
+    "notes": ["a note <u>"],
     "versions": {"keras": "3.15.1"},
     "machine": {"processors": 2},
     "seconds": 12.3,
@@ -71,10 +74,12 @@ def dataset(classes):
 
 def write(folder, classes, wrong=1, epochs=(2, 1), **changes):
     """A run's tables in a folder, and what else `report.write` takes."""
-    write_json(folder / "run.json", {**INFO, "classes": list(classes), **changes})
+    task = {"name": "multiclass", "classes": list(classes)}
+    info = {**INFO, "classes": list(classes), "task": task, **changes}
+    write_json(folder / "run.json", info)
     history(epochs).to_csv(folder / "history.csv", index=False)
     dataset(classes).to_csv(folder / "dataset.csv", index=False)
     predictions(classes, wrong).to_csv(folder / "predictions.csv", index=False)
-    labels = np.arange(len(classes))
+    labels = np.array(classes, dtype=object)
     pixels = np.zeros((len(labels), SIDE, 2 * SIDE, 3), "uint8")
     return folder, pixels, labels, np.repeat(pixels, 2, axis=0)

@@ -1,11 +1,13 @@
 """What a report says where each picture has one label."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import metrics
 
 from recipes.page import Picture, Table
 from recipes.report import multiclass
+from recipes.report.common import plot_counts
 from tests.recipes.report import runs
 
 INFO = {**runs.INFO, "classes": ["a", "b", "c"]}
@@ -19,6 +21,7 @@ def test_the_head_has_the_measured_figures():
     title, strip = multiclass.head(INFO)
     assert title == "3 classes, accuracy 75.0 %"
     assert [figure for figure, _ in strip] == ["75.0 %", "0.500", "0.250", "0.125", "4"]
+    assert strip[0][1] == "accuracy on the test part, 30.1 % to 95.4 % with 95 % confidence"
 
 
 def test_the_class_table_is_scikit_learns():
@@ -72,14 +75,11 @@ def test_the_confusion_matrix_of_few_and_many_classes(count, names, numbers):
 @pytest.mark.parametrize("count", [1, 200])
 def test_the_pictures_of_each_class_by_part(count):
     classes = many(count)
-    figure = multiclass.plot_classes(runs.dataset(classes))
+    counts = pd.DataFrame(1, classes, ["train", "validation", "test"])
+    figure = plot_counts(counts)
     assert len(figure.axes[0].patches) == 3 * count
     assert {bar.get_width() for bar in figure.axes[0].patches} == {1}
     assert figure.get_size_inches()[1] <= 30
-    sentence, picture = multiclass.balance(INFO, runs.dataset(classes))
+    sentence, picture = multiclass.balance({**INFO, "classes": classes}, runs.dataset(classes))
     assert "1.5 times" in sentence
     assert picture.name == "classes"
-
-
-def test_pictures_are_named_by_their_class():
-    assert multiclass.names(np.array([2, 0]), INFO["classes"]) == ["c", "a"]
