@@ -5,8 +5,7 @@ from keras import layers, ops
 
 from recipes.ingredients import regularizers
 from recipes.lookup import find
-
-TASKS = ("multiclass", "binary", "multilabel")
+from recipes.tasks import TASKS
 
 
 def classification_head(
@@ -39,11 +38,11 @@ def classification_head(
         >>> classification_head(keras.Input((8, 8, 16)), 3).shape
         (None, 3)
     """
-    find(task, dict.fromkeys(TASKS), what="task")
+    activation = find(task, TASKS, what="task").activation
     least = 2 if task == "multiclass" else 1
     whole = isinstance(num_classes, int) and num_classes >= least
     if not whole or (task == "binary" and num_classes != 1):
-        allowed = {"multiclass": "2 or more", "binary": "1", "multilabel": "1 or more"}[task]
+        allowed = {"multiclass": "2 or more", "binary": "1"}.get(task, "1 or more")
         raise ValueError(f"num_classes: {num_classes!r}; {task} takes {allowed}.")
     if len(x.shape) == 4:
         x = layers.GlobalAveragePooling2D(name="pool")(x)
@@ -51,7 +50,7 @@ def classification_head(
         x = layers.Dropout(dropout, seed=seed, name="head_dropout")(x)
     return layers.Dense(
         num_classes,
-        activation="softmax" if task == "multiclass" else "sigmoid",
+        activation=activation,
         kernel_initializer=keras.initializers.GlorotUniform(seed),
         kernel_regularizer=regularizers.get(kernel_regularizer),
         dtype="float32",
@@ -151,16 +150,14 @@ def loss_of(task: str, label_smoothing: float = 0.0) -> keras.losses.Loss:
         >>> loss_of("multilabel").name
         'binary_crossentropy'
     """
-    find(task, dict.fromkeys(TASKS), what="task")
-    if task == "multiclass":
+    if find(task, TASKS, what="task").activation == "softmax":
         return SmoothedSparseCrossentropy(label_smoothing)
     return keras.losses.BinaryCrossentropy(label_smoothing=label_smoothing)
 
 
 def accuracy_of(task: str) -> keras.metrics.Metric:
     """The accuracy that matches a task's head, called "accuracy"."""
-    find(task, dict.fromkeys(TASKS), what="task")
-    if task == "multiclass":
+    if find(task, TASKS, what="task").activation == "softmax":
         return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     return keras.metrics.BinaryAccuracy(name="accuracy")
 

@@ -4,6 +4,7 @@ The page is made from the run folder's files and plots. File and class names are
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
@@ -11,15 +12,16 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from recipes import page
+from recipes import page, settings
 from recipes.files import read_json, replace, write_text
 from recipes.images.inspection import SKIPPED, UNLABELLED
+from recipes.lookup import find
 from recipes.page import Part, Picture, Table, short
-from recipes.report import binary, multiclass, multilabel
 from recipes.report.plots import plot_history, plot_pictures
 from recipes.run import read_table
 
-KINDS = {"multiclass": multiclass, "binary": binary, "multilabel": multilabel}
+# What depends on the task is in the module of the task's name: `head`, `results`, `balance`.
+TASKS = {name: name for name in settings.TASKS}
 SCORE = "accuracy"
 SAMPLES = 18
 MOST_SKIPPED = 200
@@ -46,12 +48,13 @@ def write(
     """
     folder = Path(folder)
     info = read_json(folder / "run.json")
-    kind = KINDS[info["task"]["name"]]
+    kind = import_module(f"{__name__}.{find(info['task']['name'], TASKS, what='task')}")
     dataset = read_table(folder / "dataset.csv")
     predictions = read_table(folder / "predictions.csv")
     shown = np.linspace(0, len(labels) - 1, min(SAMPLES, len(labels))).astype(int)
     samples = plot_pictures(pixels[shown], [short(name) for name in labels[shown]])
     title, strip = kind.head(info)
+    balance: tuple[str, Picture] = kind.balance(info, dataset)
     sections = {
         "The decision": _decision(info["decision"]),
         "Learning curves": _curves(folder / "history.csv", info["audit"]),
@@ -59,7 +62,7 @@ def write(
         "The pictures": _pictures(
             dataset,
             Picture.of(samples, "samples", "Training pictures"),
-            *kind.balance(info, dataset),
+            *balance,
             info["notes"],
         ),
         "How it was made": [_origin(info)],

@@ -4,7 +4,9 @@ A task knows nothing of models: it works on targets and on a model's outputs, bo
 """
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 
+from recipes import settings
 from recipes.lookup import find
 from recipes.tasks.base import Task
 from recipes.tasks.binary import Binary
@@ -13,7 +15,10 @@ from recipes.tasks.multilabel import Multilabel
 
 __all__ = ["TASKS", "Binary", "Multiclass", "Multilabel", "Task", "from_dict", "get"]
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Multiclass, Binary, Multilabel)}
+# A task of a name is the class of that name in the module of that name.
+TASKS: dict[str, type[Task]] = {
+    name: getattr(import_module(f"{__name__}.{name}"), name.capitalize()) for name in settings.TASKS
+}
 
 
 def get(name: str, classes: Sequence[str], **options) -> Task:
