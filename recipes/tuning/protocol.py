@@ -37,7 +37,11 @@ def as_arrays(data, target: str | None) -> tuple[np.ndarray, np.ndarray, np.ndar
         if y.shape[1] > 1:
             if not np.isin(y, (0, 1)).all():
                 raise ValueError(
-                    "data: the targets are neither classes, one-hot vectors nor rows of 0 and 1."
+                    "data: the targets are neither classes nor one-hot vectors, nor 0 and 1."
+                )
+            if not y.any(axis=0).all():
+                raise ValueError(
+                    f"data: no row has the label {int(np.argmin(y.any(axis=0)))} of {y.shape[1]}."
                 )
             return x, y.astype("float32"), np.arange(y.shape[1])
         y = y[:, 0]

@@ -10,7 +10,7 @@ from recipes.images.parts import ArrayCache, Part
 from recipes.transfer import model as transfer_model, parallel
 from recipes.transfer.features import features
 from tests.recipes.images import pictures
-from tests.recipes.transfer.tiny import SIDE, build_tiny, training_data
+from tests.recipes.transfer.tiny import SIDE, build_tiny, digits_part, training_data
 
 RNG = np.random.default_rng(0)
 DATA = {
@@ -84,17 +84,17 @@ def test_features_are_cached_on_disk_above_the_limit_and_found_again(tmp_path):
 
 
 def test_further_views_are_augmented(tmp_path):
-    frozen = build_lite().frozen_part(9)
+    frozen, digits = build_lite().frozen_part(9), digits_part("digits", 32, 8)
     views = features(
         frozen,
-        DATA["validation"],
+        digits,
         ArrayCache(tmp_path),
         views=3,
         augmentation=augment.get("strong"),
         verbose=False,
     )
-    assert views.shape == (3, 33, 1280)
-    plain = frozen.predict_on_batch(DATA["validation"].pixels)
+    assert views.shape == (3, 24, 1280)
+    plain = frozen.predict_on_batch(digits.pixels)
     np.testing.assert_allclose(views[0], plain, atol=1e-4)
     assert np.abs(views[1] - views[0]).mean() > 0.01
     assert np.abs(views[2] - views[1]).mean() > 0.01

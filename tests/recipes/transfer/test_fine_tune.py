@@ -1,12 +1,10 @@
 import keras
 import numpy as np
 import pytest
-from PIL import Image
-from sklearn.datasets import load_digits
 
 from recipes import strategies
 from recipes.images import augment
-from recipes.images.parts import ArrayCache, Part
+from recipes.images.parts import ArrayCache
 from recipes.images.pipeline import Batches
 from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
@@ -14,29 +12,12 @@ from recipes.transfer import model as transfer_model
 from recipes.transfer.features import features
 from recipes.transfer.fine_tune import audit, fine_tune, train_phase
 from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
-from tests.recipes.transfer.tiny import SIDE, build_tiny, training_data
+from tests.recipes.transfer.tiny import SIDE, build_tiny, digits_part, training_data
 
 NORM = keras.layers.BatchNormalization
 
 
-def part_of(name: str, start: int, count: int) -> Part:
-    """Scikit-learn's digits 0 to 2, `count` of each, as pictures."""
-    digits = load_digits(n_class=3)
-    rows = np.concatenate(
-        [np.flatnonzero(digits.target == k)[start : start + count] for k in range(3)]
-    )
-    pictures = [
-        np.asarray(
-            Image.fromarray((digits.images[row] * 15.9).astype("uint8"))
-            .convert("RGB")
-            .resize((SIDE, SIDE))
-        )
-        for row in rows
-    ]
-    return Part(np.stack(pictures), digits.target[rows].astype("int64"), name)
-
-
-DATA = {"train": part_of("train", 0, 32), "validation": part_of("validation", 32, 8)}
+DATA = {"train": digits_part("train", 0, 32), "validation": digits_part("validation", 32, 8)}
 
 
 def build(weights="pretrained", dropout=0.2):

@@ -4,11 +4,14 @@ import tempfile
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from recipes.backbones.base import Backbone, Stage
 from recipes.heads import classification_head
-from recipes.images.parts import ArrayCache
+from recipes.images.parts import ArrayCache, Part
 from recipes.tasks import Multiclass
 from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
@@ -40,3 +43,20 @@ def training_data(parts, folder=None, limit=2 << 30, task=TASK, **options):
     """Parts as training reads them; what is computed from them goes below a folder."""
     cache = ArrayCache(Path(folder or tempfile.mkdtemp()), limit)
     return TrainingData(parts, task, cache, **{"verbose": False, **options})
+
+
+def digits_part(name: str, start: int, count: int) -> Part:
+    """Scikit-learn's digits 0 to 2, `count` of each, as pictures."""
+    digits = load_digits(n_class=3)
+    rows = np.concatenate(
+        [np.flatnonzero(digits.target == k)[start : start + count] for k in range(3)]
+    )
+    pictures = [
+        np.asarray(
+            Image.fromarray((digits.images[row] * 15.9).astype("uint8"))
+            .convert("RGB")
+            .resize((SIDE, SIDE))
+        )
+        for row in rows
+    ]
+    return Part(np.stack(pictures), digits.target[rows].astype("int64"), name)

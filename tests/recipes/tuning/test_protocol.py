@@ -28,7 +28,8 @@ def test_data_come_as_datasets_and_one_hot_too(data):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ((X, np.zeros((len(X), 3))), "neither classes nor one-hot"),
+        ((X, np.full((len(X), 3), 0.5)), "neither classes nor one-hot"),
+        ((X, np.zeros((len(X), 3))), "no row has the label 0 of 3"),
         ((X, Y[:-1]), "178 inputs and 177 targets"),
         ((X, np.zeros(len(X))), "all of one class"),
     ],
@@ -61,3 +62,17 @@ def test_a_replaced_search_is_kept_beside(tmp_path):
     assert json.loads((folder / "search.json").read_text()) == {"seed": 1}
     (old,) = (path for path in tmp_path.iterdir() if path != folder)
     assert (old / "trials.csv").read_text() == "mine"
+
+
+def test_rows_of_any_number_of_labels_are_divided_by_label(tmp_path):
+    several = np.stack([Y == 0, Y < 2, Y == 2], axis=1).astype(int)
+    several[0] = 0
+    _, labels, classes = as_arrays((X, several), None)
+    assert classes.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(labels, several)
+    rows = split_rows(tmp_path, labels, 0.25, 0.25, seed=0)
+    assert sorted(np.concatenate(list(rows.values()))) == list(range(len(Y)))
+    for part, share in (("train", 0.5), ("validation", 0.25), ("test", 0.25)):
+        np.testing.assert_allclose(
+            labels[rows[part]].sum(axis=0), share * labels.sum(axis=0), atol=2
+        )
