@@ -17,7 +17,7 @@ ORDERS = {
 USE = """
 assert callbacks.MINE == "their own", callbacks
 import keras
-from recipes.tuning.space import decay_callbacks
+from recipes.tuning.model import decay_callbacks
 
 scheme = ours.CosineDecay(1.0, decay_steps=100) * ours.get("step_lr", step_size=10, per="step")
 assert scheme.value(50) == 0.5 * scheme.schedulers[1].value(50)
@@ -28,7 +28,9 @@ assert type(decay) is ours.CosineDecay
 """
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    "order", ["ours first", pytest.param("theirs first", marks=pytest.mark.slow)]
+)
 def test_a_script_beside_callbacks_of_its_own_has_both(tmp_path, order):
     (tmp_path / "callbacks.py").write_text('MINE = "their own"\n')
     script = tmp_path / "script.py"

@@ -189,7 +189,7 @@ class Listener(keras.callbacks.Callback):
             file.write(f"{epoch} {logs['phase']}\n")
 
 
-@pytest.mark.parametrize("task", ["binary", "multilabel"])
+@pytest.mark.parametrize("task", [pytest.param("binary", marks=pytest.mark.slow), "multilabel"])
 def test_other_tasks_are_searched_from_a_table_and_callbacks_hear_of_it(photos, tmp_path, task):
     files = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
     labels = [file.split("/")[0] for file in files]
