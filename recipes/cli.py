@@ -229,7 +229,8 @@ def _predict(csv: str | None = None, **options) -> None:
 
 
 def _scan(csv: str | None = None, **options) -> None:
-    from recipes.images.inspection import describe, scan
+    from recipes.images.inspection import scan
+    from recipes.images.summary import describe
 
     frame = scan(**_columns(options))
     print(describe(frame))

@@ -24,6 +24,24 @@ class DamagedFileError(ValueError):
     """A file is there but its content is not what was written."""
 
 
+def checked_path(name: str, path: str | Path) -> Path:
+    """A path that was given; an empty one, as of an unset variable, is not the working folder.
+
+    Raises:
+        ValueError: it is empty, or no path; the text begins with `name`.
+
+    Example:
+        >>> checked_path("output", " ")
+        Traceback (most recent call last):
+        ValueError: output: the path is empty.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"{name}: {path!r} is not a path.")
+    if not os.fspath(path).strip():
+        raise ValueError(f"{name}: the path is empty.")
+    return Path(path)
+
+
 def replace(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a temporary file, then put it in the place of `path` in one step.
 

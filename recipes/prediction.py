@@ -10,6 +10,7 @@ import pandas as pd
 from recipes import backbones
 from recipes.backbones.base import Backbone
 from recipes.images import augment
+from recipes.images.decode import Reading
 from recipes.images.pipeline import stream
 from recipes.images.walk import list_files
 from recipes.run import Run
@@ -61,9 +62,10 @@ def predict(
     if views < 1:
         raise ValueError(f"views: {views!r} is not a whole number from 1 up.")
     files = _files([pictures] if isinstance(pictures, str | Path) else pictures)
-    classifier, task = _classifier(model, backbone)
+    classifier, task, reading = _classifier(model, backbone)
     size = classifier.input_shape[1:3]
-    batches = stream(".", files, size, batch_size, label="Predicting", verbose=verbose)
+    how = {"reading": reading, "label": "Predicting", "verbose": verbose}
+    batches = stream(".", files, size, batch_size, **how)
     known = novelty.read(model)
     options = {"top_k": top_k, "views": views, "batch_size": batch_size}
     return answers(classifier, task, known, files, batches, **options)
@@ -137,17 +139,17 @@ def load_classifier(
     Example:
         >>> model, classes = load_classifier("runs/photos")  # doctest: +SKIP
     """
-    classifier, task = _classifier(model, backbone)
+    classifier, task, _ = _classifier(model, backbone)
     return classifier, list(task.classes)
 
 
-def _classifier(model: str | Path, backbone: Backbone | None) -> tuple[keras.Model, Task]:
-    """The model of a run or of a backbone, and what it tells."""
+def _classifier(model: str | Path, backbone: Backbone | None) -> tuple[keras.Model, Task, Reading]:
+    """The model of a run or of a backbone, what it tells, and how it wants files read."""
     if not Path(model).exists() and str(model) in backbones.names():
         classifier, classes = backbones.imagenet_classifier(str(model))
-        return classifier, Multiclass(tuple(classes))
+        return classifier, Multiclass(tuple(classes)), Reading()
     run = Run.load(model)
-    return results.model_of(run, backbone), run.task
+    return results.model_of(run, backbone), run.task, run.reading
 
 
 def _files(pictures: Iterable[str | Path]) -> list[str]:

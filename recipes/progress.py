@@ -1,6 +1,6 @@
 """A progress bar for each long step: how much is done, how fast, how long it will still take."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console
 from rich.progress import (
@@ -53,6 +53,12 @@ def say(text: str, verbose: bool = True) -> None:
     """A line on standard error: what was found or decided, before it costs time."""
     if verbose:
         console.print(text, highlight=False, markup=False)
+
+
+def say_all(lines: Mapping[str, str], verbose: bool = True) -> None:
+    """A line for each of several things: its name, and what there is to say of it."""
+    for name, text in lines.items():
+        say(f"{name:12}{text}", verbose)
 
 
 def track(

@@ -21,12 +21,14 @@ from recipes import tasks
 from recipes.files import (
     DamagedFileError,
     check_size,
+    checked_path,
     read_arrays,
     read_json,
     sync_folder,
     write_arrays,
     write_json,
 )
+from recipes.images.decode import Reading
 from recipes.tasks import Multiclass, Task
 
 try:
@@ -90,7 +92,7 @@ class Run:
             FileNotFoundError: there is no such folder, or it holds no run.
             ValueError: the run is incomplete, damaged, or of a newer format.
         """
-        folder = Path(folder)
+        folder = checked_path("run", folder)
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder}: there is no run folder here.")
         if not (folder / "run.json").is_file():
@@ -122,6 +124,18 @@ class Run:
     def metrics(self) -> dict:
         """What was measured on the test part, once; `part` says where there was none."""
         return self.info["metrics"]
+
+    @property
+    def scan(self) -> dict[str, str]:
+        """What was found among the pictures and decided about them before the training, in words:
+        layout, classes, what was skipped and why, groups, copies, …
+        """
+        return self.info.get("scan", {})
+
+    @property
+    def reading(self) -> Reading:
+        """How files become pixels."""
+        return Reading.from_dict(self.info.get("reading", {}))
 
     @property
     def decision(self) -> Decision:
@@ -353,7 +367,7 @@ def check_output(output: str | Path, overwrite: bool = False) -> None:
     Raises:
         FileExistsError: `output` exists and is not a run, or a run that may not be replaced.
     """
-    output = Path(output)
+    output = checked_path("output", output)
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     if not (output / "run.json").is_file():

@@ -68,6 +68,13 @@ def _text(value) -> str:
     return value
 
 
+def _colour(value) -> str:
+    from PIL import ImageColor  # here, so that the command line's help need not wait for it
+
+    ImageColor.getrgb(_text(value))
+    return value
+
+
 def _columns(value) -> str | tuple[str, ...]:
     return value if isinstance(value, str) else tuple(map(_text, value))
 
@@ -113,6 +120,7 @@ DROPOUT = Rule(_number, lambda value: 0 <= value < 1, "a share from 0 to below 1
 SIZE = Rule(size_in_bytes, lambda value: value >= 0, 'a number of bytes, such as "2 GB"')
 TRUTH = Rule(lambda value: value, lambda value: isinstance(value, bool), "True or False")
 TEXT = Rule(_text, lambda value: value != "", "a text")
+COLOUR = Rule(_colour, bool, 'a colour, such as "black" or "#ff8000"')
 COLUMNS = Rule(_columns, lambda value: len(value) > 0, "a column's name, or several")
 ANY = Rule(lambda value: value, lambda value: True, "")
 
@@ -185,6 +193,16 @@ class DataSettings(_Group):
             figures are those of the validation part.
         cache_limit: bytes of memory for pixels and features, or a text such as "2 GB"; above it
             they go to files.
+        layout: of a folder: "classes" takes each folder as a class, "parts" those on top whose
+            names say train, val and test; by "auto" these are parts where no other folder with
+            pictures lies beside them.
+        allow_empty_classes: whether training goes on where a class has files of which none can
+            be used.
+        resize: how a picture becomes as wide and high as the model's: "squash" changes its
+            proportions, "pad" adds a margin, "crop" leaves out what lies beyond the middle.
+        background: a colour, by name or as in "#ff8000": what shows where a picture is
+            transparent, and the margin of "pad".
+        max_pixels: larger pictures are skipped before they are decoded.
 
     Example:
         >>> DataSettings(task="binary", test=0).validation
@@ -235,6 +253,17 @@ class DataSettings(_Group):
     validation: float = option(0.15, SHARE, "share of the pictures that decides when to stop")
     test: float = option(0.15, TEST_SHARE, "share of the pictures for the one test at the end")
     cache_limit: int = option(2 << 30, SIZE, "memory for pixels and features, as in 512MB")
+    layout: str = option(
+        AUTO, (AUTO, "classes", "parts"), "whether folders on top are classes, parts, or auto"
+    )
+    allow_empty_classes: bool = option(
+        False, TRUTH, "go on without a class whose files cannot be used"
+    )
+    resize: str = option(
+        "squash", ("squash", "pad", "crop"), "squash, pad or crop: how pictures become square"
+    )
+    background: str = option("white", COLOUR, "colour behind transparent pictures and of pad")
+    max_pixels: int = option(100_000_000, COUNT, "larger pictures are skipped")
 
     def __post_init__(self):
         super().__post_init__()
@@ -347,6 +376,11 @@ class DataOptions(TypedDict, total=False):
     validation: float
     test: float
     cache_limit: int | str
+    layout: str
+    allow_empty_classes: bool
+    resize: str
+    background: str
+    max_pixels: int
 
 
 class Options(DataOptions, total=False):

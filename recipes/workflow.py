@@ -20,10 +20,13 @@ from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
-from recipes.images.split import class_weights as balanced_weights, imbalance_ratio
-from recipes.lookup import find
+from recipes.images.split import (
+    IMBALANCED_FROM,
+    class_weights as balanced_weights,
+    imbalance_ratio,
+)
 from recipes.prediction import answers
-from recipes.progress import say
+from recipes.progress import say, say_all
 from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
     ChoosingSettings,
@@ -41,7 +44,6 @@ from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
 
-IMBALANCED_FROM = 1.5
 UNLABELLED_TABLE = "unlabelled.csv"
 
 
@@ -221,8 +223,8 @@ def _train(
     began = time.perf_counter()
     seed = settings.training.seed
     pictures = Collection.open(data, settings.data, seed=seed, verbose=verbose)
-    for note in pictures.notes():
-        say(note, verbose)
+    found = pictures.summary()
+    say_all(found, verbose)
     identity = {**settings.to_dict(), "content": pictures.key(), "versions": results.versions()}
     parallel.agree(identity)
     with WorkFolder.open(output, identity, overwrite=overwrite) as work:
@@ -257,7 +259,8 @@ def _train(
             "audit": audits,
             "temperature": temperature,
             "devices": asdict(parallel.current()),
-            "notes": pictures.notes(),
+            "scan": found,
+            "reading": pictures.reading.to_dict(),
             "seconds": time.perf_counter() - began,
         }
         results.write_run(work.folder, transfer, frame, history, training, info)
@@ -328,7 +331,8 @@ def _predict_unlabelled(
     files = list(frame.loc[frame["status"] == UNLABELLED, "path"])
     if files:
         size, verbose = cut.transfer.backbone.image_size, cut.data.verbose
-        batches = stream(pictures.source, files, size, label="Predicting", verbose=verbose)
+        options = {"reading": pictures.reading, "label": "Predicting", "verbose": verbose}
+        batches = stream(pictures.source, files, size, **options)
         known = novelty.read(folder)
         table = answers(cut.transfer.model, cut.data.task, known, files, batches)
         table.to_csv(folder / UNLABELLED_TABLE, index=False)
@@ -338,7 +342,7 @@ def _predict_unlabelled(
 def _check(settings: Settings) -> None:
     """Refuse what can be refused before a picture is read, and that settings cannot know."""
     if not isinstance(settings.model.backbone, Backbone):
-        find(settings.model.backbone, dict.fromkeys(backbones.names()), what="backbone")
+        backbones.canonical_name(settings.model.backbone)
     augment.get(settings.training.augmentation)
     parallel.check(settings.training.distribution)
 

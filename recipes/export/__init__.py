@@ -77,7 +77,7 @@ def export_run(
     height, width = model.input_shape[1:3]
     pixels = real_pictures(found, pictures, (height, width))
     model(pixels[:1].astype("float32"))  # an exporter refuses a model that was never called
-    labels = {"task": found.task.name, **found.task.to_dict()}
+    labels = {"task": found.task.name, **found.task.to_dict(), "reading": found.reading.to_dict()}
     del labels["name"]
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         made = Path(place) / path.name

@@ -10,6 +10,7 @@ from typing import ClassVar
 import keras
 
 from recipes.export import script
+from recipes.images import decode, formats
 
 
 class ExportError(ValueError):
@@ -41,7 +42,8 @@ class Format(ABC):
         Args:
             model: pictures of 0 to 255 to probabilities; it was called before.
             path: of the file, which does not exist.
-            labels: JSON-able: "task"; "classes", the names; and "thresholds", where it has any.
+            labels: JSON-able: "task"; "classes", the names; "thresholds", where it has any; and
+                "reading": how files become pixels.
         """
 
     @staticmethod
@@ -67,4 +69,10 @@ class Format(ABC):
         """
         load = textwrap.dedent(inspect.getsource(self.load)).removeprefix("@staticmethod\n")
         last = f'if __name__ == "__main__":\n    main(load, {file!r}, {size})\n'
-        return "\n\n".join([inspect.getsource(script), load, last])
+        return "\n\n".join([*map(_alone, (script, formats, decode)), load, last])
+
+
+def _alone(module) -> str:
+    """A module's source without what it imports of this library, which the script has too."""
+    lines = inspect.getsource(module).splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("from recipes."))

@@ -80,7 +80,7 @@ def real_pictures(run: Run, pictures: str | Path | None, size: tuple[int, int]) 
     Args:
         run: whose pictures they are.
         pictures: a folder of others.
-        size: (height, width) to which they are squashed.
+        size: (height, width) that they get.
 
     Raises:
         FileNotFoundError: none can be read.
@@ -93,7 +93,9 @@ def real_pictures(run: Run, pictures: str | Path | None, size: tuple[int, int]) 
         folder = Path(pictures)
         paths = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
     order = np.random.default_rng(0).permutation(len(paths))[: 2 * PICTURES]
-    found = [p for _, p, _ in stream(folder, [paths[row] for row in order], size)]
+    found = [
+        p for _, p, _ in stream(folder, [paths[row] for row in order], size, reading=run.reading)
+    ]
     pixels = np.concatenate(found) if found else np.empty(0)
     if not len(pixels):
         raise FileNotFoundError(

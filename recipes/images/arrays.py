@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from recipes.images.decode import resized
+from recipes.images.decode import Reading, resized
 from recipes.images.sources import COLUMNS, Listing, Source
 from recipes.tasks.base import SEPARATOR
 
@@ -64,7 +64,7 @@ class Arrays(Source):
             texts = [str(label) for label in self.labels.tolist()]
         table = pd.DataFrame({"path": [str(row) for row in range(count)], "class": texts})
         table = table.assign(part="", group="", labelled=True, reason="")
-        return Listing(table[COLUMNS], several)
+        return Listing(table[COLUMNS], several, "pictures in memory")
 
     def content(self, path: str) -> bytes:
         """A picture's pixels, uint8 (H, W, 3), as bytes."""
@@ -72,12 +72,14 @@ class Arrays(Source):
         pixels = pixels.reshape(*pixels.shape[:2], -1)
         return np.broadcast_to(np.rint(pixels).astype("uint8"), (*pixels.shape[:2], 3)).tobytes()
 
-    def examine(self, content: bytes, max_pixels: int) -> dict:
-        """Width and height, which all pictures of an array share."""
+    def examine(self, content: bytes, reading: Reading) -> dict:
+        """Width and height, which all pictures of an array share, and whether it is plain."""
         height, width = self.pictures.shape[1:3]
-        return {"width": width, "height": height, "mode": "RGB", "format": "array"}
+        pixels = np.frombuffer(content, "uint8").reshape(-1, 3)
+        plain = bool((pixels == pixels[0]).all())
+        return {"width": width, "height": height, "mode": "RGB", "format": "array", "plain": plain}
 
-    def decode(self, content: bytes, image_size: tuple[int, int]) -> np.ndarray:
+    def decode(self, content: bytes, image_size: tuple[int, int], reading: Reading) -> np.ndarray:
         """A picture's pixels at another size."""
         pixels = np.frombuffer(content, "uint8").reshape(*self.pictures.shape[1:3], 3)
-        return np.asarray(resized(Image.fromarray(pixels), image_size))
+        return np.asarray(resized(Image.fromarray(pixels), image_size, reading))

@@ -1,21 +1,27 @@
-"""The one decoder: what training, evaluation and prediction see of a file.
+"""The one decoder: what training, evaluation, prediction and exported scripts see of a file.
 
-Pixels are those of Pillow, after the EXIF rotation, as 8-bit RGB: gray is repeated, 16 bits are
-scaled to 8, transparency lies on white, an animation gives its first frame.
+Pixels are those of Pillow, after the EXIF rotation, as 8-bit RGB: gray is repeated, more than 8
+bits are scaled to 8, transparency lies on the background, an animation gives its first frame.
+
+It needs NumPy and Pillow alone, since its source goes into each exported script.
 """
 
-import io
 import os
 import stat
 import warnings
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageColor
 
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+from recipes.images.formats import UnreadableError, deep_colours, open_picture, to_8_bits
+
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 512 << 20
+RESIZE = ("squash", "pad", "crop")
+DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+OUTLIERS = 0.001
 
 # A pipe would block its reader without the first; Windows would change bytes without the second.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -30,11 +36,38 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-Image.init()
+
+@dataclass(frozen=True)
+class Reading:
+    """How files become pixels: the same in training, in prediction and in exported files.
+
+    Attributes:
+        resize: how a picture becomes as wide and high as the model's: "squash" changes its
+            proportions, "pad" adds a margin in the colour of the background, "crop" leaves out
+            what lies beyond the middle.
+        background: a colour, by name or as in "#ff8000": it shows where a picture is transparent.
+        max_pixels: more are refused before any is decoded.
+        levels: of pictures with more than 8 bits, the values that become black and white; by
+            default those that the number of bits allows.
+    """
+
+    resize: str = "squash"
+    background: str = "white"
+    max_pixels: int = MAX_PIXELS
+    levels: tuple[float, float] | None = None
+
+    def to_dict(self) -> dict:
+        """As values for a JSON file; `from_dict` reads it."""
+        return {**asdict(self), "levels": self.levels and list(self.levels)}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Reading":
+        """What `to_dict` wrote."""
+        reading, levels = cls(**values), values.get("levels")
+        return replace(reading, levels=(levels[0], levels[1])) if levels else reading
 
 
-class UnreadableError(ValueError):
-    """A file that is no picture, or a picture that cannot be used; the text says why."""
+AS_IT_IS = Reading()
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -46,7 +79,7 @@ def read_bytes(path: str | Path) -> bytes:
     Example:
         >>> read_bytes("no/such.png")
         Traceback (most recent call last):
-        recipes.images.decode.UnreadableError: no such file
+        recipes.images.formats.UnreadableError: no such file
     """
     try:
         handle = os.open(path, _OPEN_FLAGS)
@@ -68,31 +101,15 @@ def read_bytes(path: str | Path) -> bytes:
             raise UnreadableError(f"cannot be read: {error.strerror}") from None
 
 
-def open_picture(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Open a picture without decoding its pixels, once its format and size are allowed.
-
-    Raises:
-        UnreadableError: it is empty, of no known format, or has too many pixels.
-    """
-    if not content:
-        raise UnreadableError("the file is empty")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the limit below is the one that counts
-            picture = Image.open(io.BytesIO(content), formats=FORMATS)
-    except UnidentifiedImageError:
-        raise UnreadableError("not a picture, or of a format that is not read") from None
-    except Image.DecompressionBombError:
-        raise UnreadableError(f"it has more pixels than {max_pixels:,}") from None
-    except Exception as error:  # a damaged header can raise anything
-        raise UnreadableError(f"damaged: {error}") from None
-    if picture.width * picture.height > max_pixels:
-        raise UnreadableError(f"it has more pixels than {max_pixels:,}")
-    return picture
-
-
-def to_rgb(picture: Image.Image) -> Image.Image:
+def to_rgb(
+    picture: Image.Image, reading: Reading = AS_IT_IS, content: bytes | None = None
+) -> Image.Image:
     """8-bit RGB, upright: the same colours whatever the file's mode.
+
+    Args:
+        picture: opened.
+        reading: how.
+        content: of its file, without which colours of 16 bits have 8.
 
     Raises:
         UnreadableError: the pixels are damaged.
@@ -100,45 +117,78 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            picture.load()
-            picture = _turn(picture, _orientation(picture))
-            if picture.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
-                picture = Image.fromarray(_to_8_bits(picture))
+            deep = None if content is None else deep_colours(picture, content)
+            turn = _orientation(picture)
+            if deep is not None:
+                picture = Image.fromarray(to_8_bits(deep, reading.levels, 0xFFFF))
+            else:
+                picture.load()
+            picture = _turn(picture, turn)
+            if picture.mode in DEEP:
+                values = np.asarray(picture)
+                picture = Image.fromarray(to_8_bits(values, reading.levels, _largest(picture)))
             if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
                 picture = picture.convert("RGBA")
-                white = Image.new("RGBA", picture.size, "white")
-                picture = Image.alpha_composite(white, picture)
+                under = Image.new("RGBA", picture.size, reading.background)
+                picture = Image.alpha_composite(under, picture)
             return picture.convert("RGB")
     except Exception as error:  # a damaged file can raise anything
         raise UnreadableError(f"damaged: {error}") from None
 
 
-def _to_8_bits(picture: Image.Image) -> np.ndarray:
-    """One channel of 16 or 32 bits, scaled by its range; a float channel by its own extremes."""
-    values = np.asarray(picture)
+def values_of(picture: Image.Image, content: bytes) -> np.ndarray | None:
+    """The values of a picture with more than 8 bits, (H, W) or (H, W, channels); None for others.
+
+    Raises:
+        UnreadableError: the pixels are damaged.
+    """
+    try:
+        deep = deep_colours(picture, content)
+        if deep is None and picture.mode in DEEP:
+            picture.load()
+            deep = np.asarray(picture)
+        return deep
+    except Exception as error:  # a damaged file can raise anything
+        raise UnreadableError(f"damaged: {error}") from None
+
+
+def ends_of(values: np.ndarray) -> tuple[float, float]:
+    """The least and the largest of a picture's values, but for a thousandth at each end.
+
+    Example:
+        >>> ends_of(np.array([7] * 9_999 + [65_535]))
+        (7.0, 65535.0)
+        >>> ends_of(np.append(np.arange(10_000), 65_535))
+        (10.0, 9990.0)
+    """
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0, 0.0
+    low, high = np.quantile(values, (OUTLIERS, 1 - OUTLIERS), method="nearest")
+    if low == high:
+        low, high = values.min(), values.max()
+    return float(low), float(high)
+
+
+def _largest(picture: Image.Image) -> int | None:
+    """The largest value that a picture's bits allow; None for floating point."""
     if picture.mode == "F":
-        finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-        low, high = float(finite.min()), float(finite.max())
-        scale = 255 / (high - low) if high > low else 0.0
-        return ((finite - low) * scale).round().astype("uint8")
-    values = np.clip(values.astype("int64"), 0, None)
-    largest = 0xFFFF if picture.mode != "I" or values.max(initial=0) <= 0xFFFF else 0x7FFFFFFF
-    return (values * 255 // largest).astype("uint8")
+        return None
+    return 0xFFFF if picture.mode != "I" or np.asarray(picture).max() <= 0xFFFF else 0x7FFFFFFF
 
 
 def decode(
     path: str | Path,
     image_size: tuple[int, int] | None = None,
-    *,
-    max_pixels: int = MAX_PIXELS,
+    reading: Reading = AS_IT_IS,
 ) -> np.ndarray:
     """Decode a picture to 8-bit RGB.
 
     Args:
-        path: of a JPEG, PNG, BMP, GIF, WebP or TIFF file; the content counts, not the name.
-        image_size: (height, width) to resize to, the whole picture squashed to it, with
-            antialiasing. A larger JPEG is decoded at reduced scale first. None keeps the size.
-        max_pixels: more are refused before any is decoded.
+        path: of a file in one of `FORMATS`, or DICOM; the content counts, not the name.
+        image_size: (height, width) to resize to, with antialiasing. A larger JPEG is decoded at
+            reduced scale first. None keeps the size.
+        reading: how.
 
     Returns:
         uint8, (height, width, 3).
@@ -154,42 +204,68 @@ def decode(
         ((2, 4, 3), [[[255, 0, 0]]])
     """
     try:
-        return decode_bytes(read_bytes(path), image_size, max_pixels)
+        return decode_bytes(read_bytes(path), image_size, reading)
     except UnreadableError as error:
         raise UnreadableError(f"{path}: {error}") from None
 
 
 def decode_bytes(
-    content: bytes, image_size: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+    content: bytes, image_size: tuple[int, int] | None = None, reading: Reading = AS_IT_IS
 ) -> np.ndarray:
     """As `decode`, from a file's content; the error does not name a file."""
-    picture = open_picture(content, max_pixels)
+    picture = open_picture(content, reading.max_pixels)
     if image_size is None:
-        return np.asarray(to_rgb(picture))
+        return np.asarray(to_rgb(picture, reading, content))
     if picture.format == "JPEG":
-        return np.asarray(_reduced(picture, *image_size[::-1]))
-    return np.asarray(resized(to_rgb(picture), image_size))
+        return np.asarray(_reduced(picture, image_size, reading))
+    return np.asarray(resized(to_rgb(picture, reading, content), image_size, reading))
 
 
-def resized(picture: Image.Image, image_size: tuple[int, int]) -> Image.Image:
-    """A picture squashed to (height, width), with antialiasing.
+def resized(
+    picture: Image.Image, image_size: tuple[int, int], reading: Reading = AS_IT_IS
+) -> Image.Image:
+    """A picture at (height, width), with antialiasing.
 
     Example:
         >>> resized(Image.new("RGB", (4, 2)), (3, 5)).size
         (5, 3)
     """
-    size = image_size[::-1]
+    box, inner = _placed(picture.size, image_size[::-1], reading.resize)
+    return _padded(_scaled(picture, inner, box), image_size[::-1], reading)
+
+
+def _placed(size: tuple[int, int], target: tuple[int, int], resize: str) -> tuple:
+    """What of a picture is shown, (left, upper, right, lower), and how large it will be."""
+    whole, ratios = (0.0, 0.0, *map(float, size)), [size[i] / target[i] for i in (0, 1)]
+    if resize == "crop":
+        left, upper = ((size[i] - target[i] * min(ratios)) / 2 for i in (0, 1))
+        return (left, upper, size[0] - left, size[1] - upper), target
+    if resize == "pad":
+        return whole, tuple(max(1, round(side / max(ratios))) for side in size)
+    return whole, target
+
+
+def _scaled(picture: Image.Image, size: tuple[int, int], box: tuple) -> Image.Image:
+    if picture.size == size and box == (0, 0, *size):
+        return picture
+    return picture.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+
+
+def _padded(picture: Image.Image, size: tuple[int, int], reading: Reading) -> Image.Image:
     if picture.size == size:
         return picture
-    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    canvas = Image.new("RGB", size, ImageColor.getrgb(reading.background)[:3])
+    canvas.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
+    return canvas
 
 
-def _reduced(picture: Image.Image, width: int, height: int) -> Image.Image:
+def _reduced(picture: Image.Image, image_size: tuple[int, int], reading: Reading) -> Image.Image:
     """A JPEG decoded at a half, a quarter or an eighth where that is enough, resized, upright."""
-    orientation = _orientation(picture)
-    size = (height, width) if orientation in range(5, 9) else (width, height)
+    turn, size = _orientation(picture), image_size[::-1]
     whole = picture.size
-    drafted = picture.draft(None, size)
+    box, inner = _placed(whole, image_size if turn >= 5 else size, reading.resize)
+    wanted = [whole[i] * inner[i] / (box[i + 2] - box[i]) for i in (0, 1)]
+    drafted = picture.draft(None, (round(wanted[0]), round(wanted[1])))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -198,10 +274,9 @@ def _reduced(picture: Image.Image, width: int, height: int) -> Image.Image:
     except Exception as error:  # a damaged file can raise anything
         raise UnreadableError(f"damaged: {error}") from None
     # A width of 1,001 at a half is 501, of which half a column lies outside the picture.
-    box = drafted[1] if drafted else (0, 0, *whole)
-    if picture.size != size:
-        picture = picture.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
-    return _turn(picture, orientation)
+    scale = drafted[1][2] / whole[0] if drafted else 1.0
+    picture = _scaled(picture, inner, tuple(edge * scale for edge in box))
+    return _padded(_turn(picture, turn), size, reading)
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -209,9 +284,10 @@ def _orientation(picture: Image.Image) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+            found = int(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # damaged data can raise anything
         return 1
+    return found if found in _TURNS else 1
 
 
 def _turn(picture: Image.Image, orientation: int) -> Image.Image:

@@ -2,18 +2,23 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Unpack
 
+import numpy as np
 import pandas as pd
 
 from recipes.images.arrays import Arrays
-from recipes.images.decode import MAX_PIXELS, UnreadableError
-from recipes.images.sources import ClassFolders, FileNames, Source, groups_of
+from recipes.images.decode import Reading
+from recipes.images.formats import UnreadableError
+from recipes.images.groups import groups_of
+from recipes.images.sources import ClassFolders, FileNames, Source, plain_label
 from recipes.images.tables import LabelTable, is_table
 from recipes.progress import track
 from recipes.settings import DataOptions, DataSettings
+from recipes.tasks.base import SEPARATOR
 
 OK, SKIPPED, UNLABELLED = "ok", "skipped", "unlabelled"
 
@@ -21,7 +26,6 @@ OK, SKIPPED, UNLABELLED = "ok", "skipped", "unlabelled"
 def scan(
     data: Any,
     *,
-    max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
     verbose: bool = True,
     **options: Unpack[DataOptions],
@@ -33,7 +37,6 @@ def scan(
             `train`, `val` and `test`, each with class folders inside; a folder of files whose
             names have the labels (`labels_from_name`); a CSV file or a DataFrame with a column of
             files and one of labels; or a pair of arrays, pictures (n, H, W, 3) and labels (n,).
-        max_pixels: larger pictures are skipped before they are decoded.
         workers: threads that decode; by default one a processor.
         verbose: whether progress is shown.
         **options: of `recipes.DataSettings`: groups, labels_from_name, label_column, …
@@ -41,9 +44,11 @@ def scan(
     Returns:
         One row a file: `path` (relative), `part` ("" unless there are ready-made parts), `class`
         (several labels separated by semicolons), `group`, `width`, `height`, `mode`, `format`,
-        `bytes`, `hash` (SHA-256 of the content), `status` ("ok", "skipped", or "unlabelled" in a
-        test part without labels) and `reason`. `attrs` has the `folder`, `several_labels` and the
-        `notes`: what was found out about the source.
+        `bytes`, `hash` (SHA-256 of the content), `low` and `high` (between which the values of a
+        picture with more than 8 bits lie), `plain` (whether it is of one colour), `status` ("ok",
+        "skipped", or "unlabelled" in a test part without labels) and `reason`. `attrs` has the
+        `folder`, `several_labels`, the `layout` in words, the `levels` (what becomes black and
+        white of more than 8 bits) and the `notes`: what else was found out about the source.
 
     Raises:
         FileNotFoundError: there is no such folder or file.
@@ -60,8 +65,7 @@ def scan(
     """
     settings = DataSettings.of(**options)
     source = open_source(data, settings)
-    limits = {"max_pixels": max_pixels, "workers": workers, "verbose": verbose}
-    return inspect(source, settings, **limits)
+    return inspect(source, settings, workers=workers, verbose=verbose)
 
 
 def open_source(data: Any, settings: DataSettings) -> Source:
@@ -83,89 +87,105 @@ def open_source(data: Any, settings: DataSettings) -> Source:
             f"labels) is taken, not {type(data).__name__}."
         )
     if settings.labels_from_name is not None:
-        return FileNames(data, settings.labels_from_name)
-    return ClassFolders(data)
+        return FileNames(data, settings.labels_from_name, settings.layout)
+    return ClassFolders(data, settings.layout)
 
 
 def inspect(
     source: Source,
     settings: DataSettings,
     *,
-    max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
     verbose: bool = True,
 ) -> pd.DataFrame:
     """As `scan`, for a source."""
     listing = source.listing()
+    notes = _clean(listing.table, listing.several_labels)
     listed = listing.table.to_dict("records")
+    reading = reading_of(settings)
 
     def examine(row):
-        return _examined(source, row, max_pixels)
+        return _examined(source, row, reading)
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         rows = pool.map(examine, listed)
         frame = pd.DataFrame(list(track(rows, "Scanning", len(listed), "files", verbose)))
     if settings.groups is not None:
-        frame["group"] = groups_of(frame["path"], settings.groups)
+        frame["group"] = groups_of(frame["path"], settings.groups, source.folder)
     frame.attrs |= {
         "folder": str(source.folder),
         "several_labels": listing.several_labels,
-        "notes": list(listing.notes),
+        "layout": listing.layout,
+        "levels": _levels(frame),
+        "notes": [*listing.notes, *notes],
     }
     return frame
 
 
-def describe(frame: pd.DataFrame) -> str:
-    """What `scan` found, in words: classes and their sizes, duplicates, what is skipped and why.
+def reading_of(settings: DataSettings, levels: Sequence[float] | None = None) -> Reading:
+    """How files become pixels by these settings.
 
-    Example:
-        >>> row = {"path": "a/b.png", "part": "", "class": "a", "group": "", "width": 4,
-        ...        "height": 3, "mode": "RGB", "format": "PNG", "bytes": 70, "hash": "00",
-        ...        "status": "ok", "reason": ""}
-        >>> print(describe(pd.DataFrame([row])))
-        1 picture in 1 class, 4 to 4 pixels wide, 3 to 3 high
-        <BLANKLINE>
-        class  pictures
-            a         1
+    Args:
+        settings: of the data.
+        levels: what becomes black and white of more than 8 bits; what the bits allow by default.
     """
-    good, bad = frame[frame["status"] == OK], frame[frame["status"] == SKIPPED]
-    unlabelled = int((frame["status"] == UNLABELLED).sum())
-    classes = good["class"].nunique()
-    what = ("class", "classes")
-    if frame.attrs.get("several_labels"):
-        what = ("set of labels", "sets of labels")
-    lines = [f"{len(good):,} picture{'s' * (len(good) != 1)} in {classes:,} {what[classes != 1]}"]
-    if len(good):
-        lines[0] += (
-            f", {good['width'].min()} to {good['width'].max()} pixels wide, "
-            f"{good['height'].min()} to {good['height'].max()} high"
-        )
-        keys = [key for key in ("part", "class") if (good[key] != "").any()]
-        sizes = good.groupby(keys).size().rename("pictures").reset_index()
-        lines += ["", sizes.to_string(index=False)]
-    lines += ["", *frame.attrs["notes"]] if frame.attrs.get("notes") else []
-    if unlabelled:
-        lines += ["", f"{unlabelled:,} without labels, in a test part: predicted at the end."]
-    copies = int(good["hash"].duplicated().sum())
-    if copies:
-        lines += ["", f"{copies:,} are exact copies of others; copies stay in one part."]
-    if len(bad):
-        lines += ["", f"{len(bad):,} skipped:"]
-        lines += [f"  {row.path!r}: {row.reason}" for row in bad.itertuples()]
-    return "\n".join(lines)
+    ends = None if levels is None else (float(levels[0]), float(levels[1]))
+    return Reading(settings.resize, settings.background, settings.max_pixels, ends)
 
 
-def _examined(source: Source, listed: dict, max_pixels: int) -> dict:
+def _levels(frame: pd.DataFrame) -> list[float] | None:
+    """Between which values the pictures of more than 8 bits lie, but for a hundredth of them."""
+    deep = frame.loc[(frame["status"] != SKIPPED) & frame["high"].notna()]
+    if deep.empty:
+        return None
+    low = float(deep["low"].quantile(0.01, interpolation="lower"))
+    high = float(deep["high"].quantile(0.99, interpolation="higher"))
+    return [low, high] if high > low else None
+
+
+def _clean(table: pd.DataFrame, several: bool) -> list[str]:
+    """Give labels that look alike one spelling, in place; what was done and what is left."""
+    before = table["class"]
+    texts = before.unique()
+    if several:
+        spelt = {
+            text: SEPARATOR.join(dict.fromkeys(map(plain_label, text.split(SEPARATOR))))
+            for text in texts
+        }
+    else:
+        spelt = {text: plain_label(text) for text in texts}
+    table["class"] = before.map(spelt)
+    names = pd.Series({one: plain_label(one) for text in texts for one in _labels(text, several)})
+    notes = []
+    for name, others in names.groupby(names):
+        if len(others) > 1:
+            notes.append(f"{', '.join(map(repr, others.index))} count as one class, {name!r}.")
+    lower = pd.Series({name: name.casefold() for name in names})
+    for _, others in lower.groupby(lower):
+        if len(others) > 1:
+            notes.append(
+                f"{', '.join(map(repr, others.index))} differ in capitals only and are taken as "
+                f"{len(others)} classes."
+            )
+    return notes
+
+
+def _labels(text: str, several: bool) -> list[str]:
+    return text.split(SEPARATOR) if several else [text]
+
+
+def _examined(source: Source, listed: dict, reading: Reading) -> dict:
     """One file's row."""
     row = {name: listed[name] for name in ("path", "part", "class", "group")}
     row |= {"width": 0, "height": 0, "mode": "", "format": "", "bytes": 0, "hash": ""}
+    row |= {"low": np.nan, "high": np.nan, "plain": False}
     row |= {"status": SKIPPED, "reason": listed["reason"]}
     if row["reason"]:
         return row
     try:
         content = source.content(row["path"])
         row |= {"bytes": len(content), "hash": hashlib.sha256(content).hexdigest()}
-        row |= source.examine(content, max_pixels)
+        row |= source.examine(content, reading)
     except UnreadableError as error:
         return {**row, "reason": str(error)}
     return {**row, "status": OK if listed["labelled"] else UNLABELLED}

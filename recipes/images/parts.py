@@ -11,13 +11,15 @@ import pandas as pd
 
 from recipes import tasks
 from recipes.files import read_json, write_json
-from recipes.images.inspection import OK, SKIPPED, inspect, open_source
+from recipes.images.decode import Reading
+from recipes.images.inspection import OK, SKIPPED, inspect, open_source, reading_of
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source, natural_order
 from recipes.images.split import PARTS, split
+from recipes.images.summary import refuse_lost_classes, summary
 from recipes.progress import bar
 from recipes.settings import AUTO, DataSettings
-from recipes.tasks import Multiclass, Task
+from recipes.tasks import Task
 from recipes.tasks.base import SEPARATOR
 
 
@@ -98,11 +100,13 @@ class Collection:
         source: where they come from.
         frame: what `recipes.scan` gives, with the parts.
         task: what is to be told of each.
+        reading: how files become pixels.
     """
 
     source: Source
     frame: pd.DataFrame
     task: Task
+    reading: Reading
 
     @classmethod
     def open(
@@ -122,6 +126,7 @@ class Collection:
         """
         source = open_source(data, settings)
         frame = inspect(source, settings, verbose=verbose)
+        refuse_lost_classes(frame, settings.allow_empty_classes)
         name = settings.task
         if name == AUTO:
             name = "multilabel" if frame.attrs["several_labels"] else "multiclass"
@@ -135,14 +140,13 @@ class Collection:
             seed=seed,
             several_labels=several,
         )
-        return cls(source, frame, _task(name, frame, settings))
+        refuse_lost_classes(frame, settings.allow_empty_classes)
+        reading = reading_of(settings, frame.attrs["levels"])
+        return cls(source, frame, _task(name, frame, settings), reading)
 
-    def notes(self) -> list[str]:
-        """What was found out and decided about the data, in words."""
-        found = list(self.frame.attrs["notes"])
-        if self.task.name != Multiclass.name:
-            found.append(f"task: {self.task.name}, of {', '.join(self.task.classes)}")
-        return found
+    def summary(self) -> dict[str, str]:
+        """What was found and decided about the data, in words."""
+        return summary(self.frame, self.task.in_words())
 
     def key(self, **more) -> str:
         """Digest of the pictures' contents, labels and parts, and of further settings."""
@@ -168,12 +172,14 @@ class Collection:
             task = display.add_task("Decoding pictures", total=int((frame["part"] != "").sum()))
             for name in PARTS:
                 rows = frame.index[(frame["part"] == name) & (frame["status"] == OK)]
-                key = content_key(frame.loc[rows], image_size=image_size)
+                how = {"image_size": image_size, "reading": self.reading}
+                key = content_key(frame.loc[rows], **how)
                 errors: dict[int, str] = {}
 
                 def fill(array, rows=rows, errors=errors):
                     paths, hashes = (list(frame.loc[rows, name]) for name in ("path", "hash"))
-                    found = stream(self.source, paths, image_size, hashes=hashes)
+                    options = {"hashes": hashes, "reading": self.reading}
+                    found = stream(self.source, paths, image_size, **options)
                     for done, pictures, failed in found:
                         array[done] = pictures
                         errors.update(failed)

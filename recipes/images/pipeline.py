@@ -14,7 +14,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from recipes.images.decode import UnreadableError
+from recipes.images.decode import AS_IT_IS, Reading
+from recipes.images.formats import UnreadableError
 from recipes.images.sources import Files, Source
 from recipes.progress import bar
 
@@ -27,6 +28,7 @@ def stream(
     image_size: tuple[int, int],
     batch_size: int = 32,
     *,
+    reading: Reading = AS_IT_IS,
     hashes: Sequence[str] | None = None,
     workers: int | None = None,
     label: str = "Decoding pictures",
@@ -41,6 +43,7 @@ def stream(
         paths: of the pictures.
         image_size: (height, width) in pixels.
         batch_size: files a batch.
+        reading: how files become pixels.
         hashes: SHA-256 of each file's content when it was listed; one that has changed since is
             left out like one that cannot be read.
         workers: threads that decode; by default one a processor.
@@ -63,7 +66,7 @@ def stream(
             content = source.content(paths[row])
             if hashes is not None and hashlib.sha256(content).hexdigest() != hashes[row]:
                 return "changed since it was listed"
-            return source.decode(content, image_size)
+            return source.decode(content, image_size, reading)
         except UnreadableError as error:
             return str(error)
 

@@ -1,8 +1,9 @@
 """Where pictures and their labels come from: a source lists them, a row a file, and opens none."""
 
 import re
+import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -10,8 +11,15 @@ from typing import final
 import numpy as np
 import pandas as pd
 
-from recipes.images.decode import decode_bytes, open_picture, read_bytes, to_rgb
-from recipes.images.walk import parts_of, walk
+from recipes.files import checked_path
+from recipes.images.decode import Reading, decode_bytes, ends_of, read_bytes, to_rgb, values_of
+from recipes.images.formats import has_deep_colours, open_picture
+from recipes.images.layout import is_picture, parts_of
+from recipes.images.walk import walk
+from recipes.settings import AUTO
+
+CUT = ", 16 bits read as 8"  # of the mode of colours that OpenCV would keep
+PACKED = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar")
 
 
 @dataclass(frozen=True)
@@ -23,11 +31,13 @@ class Listing:
             source has none), `class` (several labels separated by semicolons), `group`,
             `labelled`, and `reason`: "" where the file is to be opened.
         several_labels: whether pictures have any number of labels.
-        notes: what was found out about the source, in words.
+        layout: how labels and parts are told, in words.
+        notes: what else was found out about the source, in words.
     """
 
     table: pd.DataFrame
     several_labels: bool = False
+    layout: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -54,27 +64,39 @@ class Source(ABC):
         """
         return read_bytes(self.folder / path)
 
-    def examine(self, content: bytes, max_pixels: int) -> dict:
-        """Width, height, mode and format of a picture, all of which has been read.
+    def examine(self, content: bytes, reading: Reading) -> dict:
+        """What a picture is like, all of which has been read.
+
+        Returns:
+            `width`, `height`, `mode`, `format`; `low` and `high`, between which its values lie,
+            where it has more than 8 bits; and `plain`: whether it is of one colour.
 
         Raises:
             UnreadableError: it is no picture, too large or damaged.
         """
-        picture = open_picture(content, max_pixels)
-        found = {"width": picture.width, "height": picture.height}
+        picture = open_picture(content, reading.max_pixels)
+        found: dict[str, object] = {"width": picture.width, "height": picture.height}
         found |= {"mode": picture.mode, "format": picture.format}
+        cut, values = has_deep_colours(picture), values_of(picture, content)
+        if cut and values is None:
+            found["mode"] = f"{picture.mode}{CUT}"
+        if values is not None:
+            found["low"], found["high"] = ends_of(values)
+            found["plain"] = bool(values.min() == values.max())
         if picture.format == "JPEG":
             picture.draft(None, (1, 1))  # every byte is read, an eighth of the pixels are made
-        to_rgb(picture)
+        if values is None:
+            pixels = np.asarray(to_rgb(picture, reading))
+            found["plain"] = bool((pixels == pixels[0, 0]).all())
         return found
 
-    def decode(self, content: bytes, image_size: tuple[int, int]) -> np.ndarray:
+    def decode(self, content: bytes, image_size: tuple[int, int], reading: Reading) -> np.ndarray:
         """A picture's pixels, uint8 (*image_size, 3).
 
         Raises:
             UnreadableError: it is no picture, or damaged.
         """
-        return decode_bytes(content, image_size)
+        return decode_bytes(content, image_size, reading)
 
 
 @final
@@ -102,23 +124,28 @@ class ClassFolders(Source):
 
     Args:
         folder: of the pictures.
+        layout: as in `recipes.images.layout.parts_of`.
 
     Raises:
         FileNotFoundError: there is no such folder.
         ValueError: it is a file.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, layout: str = AUTO):
         self.folder = check_folder(folder)
         self.name = str(folder)
+        self.layout = layout
 
     def listing(self) -> Listing:
         """Every file below the folder; its class is the first folder of its path."""
-        parts = self._parts()
+        files = files_below(self.folder)
+        parts = parts_of([path for path, reason in files if not reason], self.folder, self.layout)
         rows = []
-        for path, reason in files_below(self.folder):
+        for path, reason in files:
             *folders, _ = path.split("/")
-            part = parts[folders.pop(0)] if parts and folders else ""
+            part = parts.get(folders.pop(0), "") if parts and folders else ""
+            if not reason and parts and not part:
+                reason = "not in a part"
             if not reason and not folders and part != "test":
                 reason = "not in a class folder"
             label = "" if reason else (folders or [""])[0]
@@ -127,18 +154,28 @@ class ClassFolders(Source):
         loose = ~table["labelled"] & (table["reason"] == "")
         if loose.any() and not _without_labels(table):
             table.loc[loose, ["reason", "part"]] = ["not in a class folder", ""]
-        return Listing(table)
+        self._check(table, parts)
+        return Listing(table, layout=f"a folder a class, {_in_words(parts, table)}")
 
-    def _parts(self) -> dict[str, str]:
-        parts = parts_of(self.folder)
-        train = [self.folder / name for name, part in parts.items() if part == "train"]
-        if parts and not any(place.is_dir() for folder in train for place in folder.iterdir()):
-            raise ValueError(
-                f"folder: {self.folder} is divided into {', '.join(sorted(parts))}, but "
-                f"{train[0].name} has no class folders. Give each class a folder there, or say "
-                "where else the labels are: in the names (labels_from_name), or in a table."
-            )
-        return parts
+    def _check(self, table: pd.DataFrame, parts: Mapping[str, str]) -> None:
+        """Refuse a folder without class folders, with what to do about it."""
+        if table["labelled"].any():
+            trained = set(table.loc[table["labelled"], "part"])
+            if not parts or "train" in trained:
+                return
+        loose = [path for path in table["path"] if is_picture(path)]
+        where = next((name for name, part in parts.items() if part == "train"), "it")
+        if not loose:
+            found = table.loc[table["reason"] != "", ["path", "reason"]].to_numpy().tolist()
+            told = f": {found[0][0]!r} is {found[0][1]}" if found else ""
+            raise ValueError(f"folder: {self.folder} holds no pictures in class folders{told}.")
+        divided = f"is divided into {', '.join(sorted(parts))}, but {where}" if parts else "holds"
+        pictures = "has" if parts else f"{len(loose):,} pictures, such as {loose[0]!r}, and"
+        raise ValueError(
+            f"folder: {self.folder} {divided} {pictures} no class folders. Give each class a "
+            "folder there, or say where else the labels are: in the names (labels_from_name), or "
+            "in a table."
+        )
 
 
 @final
@@ -150,6 +187,7 @@ class FileNames(Source):
     Args:
         folder: of the pictures.
         pattern: a regular expression with one group, searched in each file's name.
+        layout: as in `recipes.images.layout.parts_of`.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -163,18 +201,22 @@ class FileNames(Source):
         ['cat', 'dog']
     """
 
-    def __init__(self, folder: str | Path, pattern: str):
+    def __init__(self, folder: str | Path, pattern: str, layout: str = AUTO):
         self.folder = check_folder(folder)
         self.name = str(folder)
+        self.layout = layout
         self.pattern = expression("labels_from_name", pattern)
 
     def listing(self) -> Listing:
         """Every file below the folder; its class is what the expression finds in its name."""
-        parts = parts_of(self.folder)
+        files = files_below(self.folder)
+        parts = parts_of([path for path, reason in files if not reason], self.folder, self.layout)
         rows = []
-        for path, reason in files_below(self.folder):
+        for path, reason in files:
             *folders, name = path.split("/")
-            part = parts[folders[0]] if parts and folders else ""
+            part = parts.get(folders[0], "") if parts and folders else ""
+            if parts and not part and not reason:
+                reason = "not in a part"
             match = self.pattern.search(name)
             label = (match.group(1) or "") if match and not reason else ""
             rows.append((path, part, label, "", label != "", reason))
@@ -187,10 +229,33 @@ class FileNames(Source):
         unlabelled = table["part"] == "test" if _without_labels(table) else False
         loose = ~table["labelled"] & (table["reason"] == "") & ~unlabelled
         table.loc[loose, "reason"] = "no label in its name"
-        return Listing(table)
+        return Listing(table, layout=f"labels in the names, {_in_words(parts, table)}")
 
 
 COLUMNS = ["path", "part", "class", "group", "labelled", "reason"]
+INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200e\u200f\ufeff"))
+
+
+def plain_label(text: str) -> str:
+    """A label as it is counted: composed Unicode, no invisible signs, single spaces.
+
+    Example:
+        >>> plain_label(" cafe\u0301  bar ") == "caf\u00e9 bar"
+        True
+    """
+    return " ".join(unicodedata.normalize("NFC", text).translate(INVISIBLE).split())
+
+
+def _in_words(
+    parts: Mapping[str, str], table: pd.DataFrame, else_: str = "a folder a class"
+) -> str:
+    """The layout that was taken."""
+    if not parts:
+        return else_ or "no parts"
+    words = [f"{name} ({part})" if name != part else name for name, part in parts.items()]
+    out = sorted({p.split("/")[0] for p in table.loc[table["reason"] == "not in a part", "path"]})
+    left_out = f"; left out: {', '.join(out[:6])}{', …' if len(out) > 6 else ''}" if out else ""
+    return f"parts by the folders {', '.join(words)}{left_out}"
 
 
 def _without_labels(table: pd.DataFrame) -> bool:
@@ -206,15 +271,14 @@ def check_folder(folder: str | Path) -> Path:
         FileNotFoundError: there is no such folder.
         ValueError: the path is empty, or that of a file.
     """
-    if str(folder) == "":
-        raise ValueError("folder: the path is empty.")
-    folder = Path(folder)
+    folder = checked_path("folder", folder)
     if not folder.exists():
         raise FileNotFoundError(f"folder: {folder} does not exist.")
     if not folder.is_dir():
+        packed = " Unpack it first." if folder.suffix.lower() in PACKED else ""
         raise ValueError(
             f"folder: {folder} is a file; a folder with one subfolder a class is taken, or a table "
-            "(.csv, .tsv) of files and labels."
+            f"(.csv, .tsv) of files and labels.{packed}"
         )
     return folder
 
@@ -242,37 +306,6 @@ def expression(name: str, pattern: str) -> re.Pattern:
             f"{name}: {pattern!r} has {compiled.groups} groups in parentheses, not one."
         )
     return compiled
-
-
-def groups_of(paths: pd.Series, groups: str | None) -> pd.Series:
-    """The group of each path, "" for a picture that is a group of its own.
-
-    Args:
-        paths: of the pictures, relative.
-        groups: a CSV file (file, group), or a regular expression with one group.
-
-    Raises:
-        ValueError: the file or the expression does not fit.
-    """
-    if groups is None:
-        return pd.Series("", index=paths.index)
-    if str(groups).lower().endswith(".csv"):
-        try:
-            table = pd.read_csv(groups, dtype=str, keep_default_na=False)
-        except FileNotFoundError:
-            raise ValueError(f"groups: there is no file {str(groups)!r}.") from None
-        if not {"file", "group"} <= set(table.columns):
-            raise ValueError(
-                f"groups: {groups} needs the columns file and group; it has "
-                f"{', '.join(table.columns)}."
-            )
-        found = paths.map(dict(zip(table["file"], table["group"], strict=True))).fillna("")
-    else:
-        matches = paths.map(expression("groups", groups).search)
-        found = matches.map(lambda match: (match.group(1) or "") if match else "")
-    if not (found != "").any():
-        raise ValueError(f"groups: {groups!r} gives no picture of the folder a group.")
-    return found
 
 
 def natural_order(names: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from recipes.images.inspection import OK, SKIPPED, UNLABELLED
 from recipes.tasks.base import SEPARATOR
 
 PARTS = ("train", "validation", "test")
+IMBALANCED_FROM = 1.5
 
 
 def split(

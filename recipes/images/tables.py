@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from recipes.images.layout import PART_NAMES
 from recipes.images.sources import COLUMNS, Listing, Source, check_folder
-from recipes.images.walk import PART_NAMES, list_files
+from recipes.images.walk import list_files
 from recipes.lookup import find
 from recipes.settings import DataSettings
 from recipes.tasks.base import SEPARATOR
 
 LOOKED_AT = 500
-NAMED = 5
 
 
 @final
@@ -78,10 +78,15 @@ class LabelTable(Source):
             )
         found = _once_each(found, columns.several)
         rest = _not_listed(files, found, self.name)
-        notes = [columns.note, *_problems(found, rest)]
-        return Listing(
-            pd.concat([found, rest])[COLUMNS].reset_index(drop=True), columns.several, tuple(notes)
-        )
+        table = pd.concat([found, rest])[COLUMNS].reset_index(drop=True)
+        note, labelled = columns.note, table["labelled"] & (table["reason"] == "")
+        if columns.part is None and self.settings.layout != "classes":
+            parts = table["path"].map(lambda path: PART_NAMES.get(path.split("/")[0].lower(), ""))
+            named = set(parts[labelled])
+            if len(named) > 1 and "" not in named and "train" in named:
+                table.loc[labelled, "part"] = parts[labelled]
+                note += ", parts by the folders on top"
+        return Listing(table, columns.several, note)
 
 
 def is_table(data) -> bool:
@@ -294,14 +299,3 @@ def _not_listed(files: list[str], found: pd.DataFrame, name: str) -> pd.DataFram
     if any(test) and not (found["part"] == "test").any():
         table.loc[test, ["part", "reason"]] = ["test", ""]
     return table
-
-
-def _problems(found: pd.DataFrame, rest: pd.DataFrame) -> list[str]:
-    """What does not fit between the table and the folder, counted and named."""
-    table = pd.concat([found, rest])
-    table = table[(table["reason"] != "") & (table["reason"] != "listed twice")]
-    return [
-        f"{len(rows):,} {reason}: {', '.join(rows['path'].head(NAMED))}"
-        + (", …" if len(rows) > NAMED else "")
-        for reason, rows in table.groupby("reason")
-    ]

@@ -5,16 +5,14 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-PART_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
 SYSTEM_FOLDERS = ("__MACOSX", "@eaDir")
+# Files by which a folder is known as one that this library made, and what it is then called.
+OWN = (
+    ({"run.json", "weights.safetensors"}, "a run that this library made"),
+    ({"search.json", "split.json"}, "a search that this library made"),
+    ({"search.json", "trials"}, "a search that this library made"),
+)
+UNFINISHED = ".partial"
 
 
 def list_files(folder: str | Path) -> list[str]:
@@ -49,6 +47,10 @@ def walk(folder: Path) -> Iterator[tuple[str, str]]:
             yield shown(relative), "link to a folder that is read already"
             continue
         seen.add((status.st_dev, status.st_ino))
+        made = _made_here(place, {entry.name for entry in entries}) if place != folder else ""
+        if made:
+            yield shown(relative), made
+            continue
         for entry in entries:
             name = shown(relative / entry.name)
             is_folder = _is_folder(entry)
@@ -62,29 +64,16 @@ def walk(folder: Path) -> Iterator[tuple[str, str]]:
                 yield name, ""
 
 
-def parts_of(folder: Path) -> dict[str, str]:
-    """The folders that are parts, by name, where the folder is divided into parts and no more.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> for name in ("Train", "val"):
-        ...     (folder / name).mkdir()
-        >>> sorted(parts_of(folder).items())
-        [('Train', 'train'), ('val', 'validation')]
-    """
-    names = [
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in SYSTEM_FOLDERS
-    ]
-    parts = {name: PART_NAMES.get(name.lower(), "") for name in names}
-    return parts if "train" in parts.values() and all(parts.values()) else {}
-
-
 def shown(path: str | Path) -> str:
     """A path with forward slashes, in which bytes that are no UTF-8 are written as escapes."""
     return Path(path).as_posix().encode("utf-8", "backslashreplace").decode()
+
+
+def _made_here(place: Path, names: set[str]) -> str:
+    """What a folder is that this library made, so that no picture in it is one to learn from."""
+    if place.name.endswith(UNFINISHED) and "settings.json" in names:
+        return "an unfinished run that this library made"
+    return next((reason for known, reason in OWN if known <= names), "")
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

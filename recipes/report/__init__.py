@@ -63,7 +63,7 @@ def write(
             dataset,
             Picture.of(samples, "samples", "Training pictures"),
             *balance,
-            info["notes"],
+            info["scan"],
         ),
         "How it was made": [_origin(info)],
     }
@@ -124,7 +124,7 @@ def _curves(history: Path, audit: list[dict]) -> list[Part]:
 
 
 def _pictures(
-    dataset: pd.DataFrame, samples: Picture, sentence: str, balance: Picture, notes: list[str]
+    dataset: pd.DataFrame, samples: Picture, sentence: str, balance: Picture, scan: dict[str, str]
 ) -> list[Part]:
     """What there was to learn from, and what was left out."""
     counts = dataset.loc[dataset["status"] == "ok", "part"].value_counts()
@@ -135,7 +135,8 @@ def _pictures(
     left_out += f"; {len(skipped)} skipped" if len(skipped) else ""
     rows = skipped.head(MOST_SKIPPED).to_numpy().tolist()
     table = [Table(rows, ("skipped file", "reason"))] if rows else []
-    return [f"{', '.join(parts)}{left_out}. {sentence}", *notes, samples, balance, *table]
+    found = Table(list(scan.items()))
+    return [f"{', '.join(parts)}{left_out}. {sentence}", found, samples, balance, *table]
 
 
 def _origin(info: dict) -> Table:

@@ -28,6 +28,10 @@ class Task(ABC):
     name: ClassVar[str]
     activation: ClassVar[str]  # of the model's last layer
 
+    def in_words(self) -> str:
+        """What is told of a picture, for people."""
+        return self.name
+
     @property
     @abstractmethod
     def units(self) -> int:

@@ -63,6 +63,10 @@ class Binary(Task):
         """The class that the probability is of."""
         return self.classes[1]
 
+    def in_words(self) -> str:
+        """The task and the class that its probability is of."""
+        return f"{self.name}: {self.positive} or {self.classes[0]}"
+
     def encode(self, labels: Sequence[str]) -> np.ndarray:
         """Whether each is the positive class, (n, 1)."""
         place = {name: index for index, name in enumerate(self.classes)}

@@ -50,6 +50,10 @@ class Multilabel(Task):
         """One a label."""
         return len(self.classes)
 
+    def in_words(self) -> str:
+        """The task and its labels."""
+        return f"{self.name}: any of {', '.join(self.classes)}"
+
     def encode(self, labels: Sequence[str]) -> np.ndarray:
         """Which labels each picture has, (n, labels)."""
         place = {name: index for index, name in enumerate(self.classes)}

@@ -1,40 +1,42 @@
 """The script beside an exported file sees a picture as training does."""
 
+import json
+import re
+import sys
+from types import ModuleType
+
 import numpy as np
 import pytest
-from PIL import Image
 
-from recipes.export.script import answer, decode
+from recipes.export.onnx import Onnx
+from recipes.export.script import answer
 from recipes.images import decode as training
 from recipes.tasks import from_dict
 from tests.recipes.images import pictures
 
 
-@pytest.mark.parametrize("size", [(10, 8), (32, 24), (7, 50)])
+@pytest.fixture(scope="module")
+def script():
+    """The script beside an ONNX file, as a module of its own."""
+    module = ModuleType("script")
+    sys.modules["script"] = module
+    exec(Onnx().script("model.onnx", (8, 8)), module.__dict__)
+    return module
+
+
+def test_it_imports_nothing_of_this_library():
+    assert "recipes" not in re.findall(r"^(?:from|import) (\w+)", Onnx().script("x", (8, 8)), re.M)
+
+
+@pytest.mark.parametrize("resize", training.RESIZE)
 @pytest.mark.parametrize("name", pictures.GOOD)
-def test_it_decodes_as_training_does(name, size, tmp_path):
+def test_it_decodes_as_training_does(script, name, resize, tmp_path):
     (tmp_path / "picture").write_bytes(pictures.GOOD[name])
-    expected = training.decode(tmp_path / "picture", size[::-1])
-    np.testing.assert_array_equal(decode(tmp_path / "picture", size), expected)
-
-
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_damaged_exif_data_leave_a_picture_as_it_is_stored(damaged_exif, tmp_path):
-    (tmp_path / "damaged.jpg").write_bytes(damaged_exif)
-    (tmp_path / "plain.jpg").write_bytes(pictures.encoded(pictures.RGB, "JPEG", quality=95))
-    found = decode(tmp_path / "damaged.jpg", (10, 8))
-    np.testing.assert_array_equal(found, decode(tmp_path / "plain.jpg", (10, 8)))
-    np.testing.assert_array_equal(found, training.decode(tmp_path / "damaged.jpg", (8, 10)))
-
-
-@pytest.mark.parametrize("kind", ["jpg", "png"])
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_it_reduces_large_pictures_as_training_does(kind, orientation, tmp_path):
-    path = tmp_path / f"large.{kind}"
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(pictures.PIXELS).resize((1001, 903)).save(path, exif=exif)
-    np.testing.assert_array_equal(decode(path, (64, 60)), training.decode(path, (60, 64)))
+    reading = training.Reading(resize, "red", levels=(100, 60_000))
+    theirs = script.Reading.from_dict(json.loads(json.dumps(reading.to_dict())))
+    expected = training.decode(tmp_path / "picture", (7, 50), reading)
+    found = script.decode(tmp_path / "picture", (7, 50), theirs)
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes.images.inspection import describe, scan
+from recipes.images.inspection import scan
 from tests.recipes.images import pictures
 
 
@@ -70,12 +70,6 @@ def test_what_is_no_picture_in_a_class_says_so(odd, path, reason):
 
 def test_an_empty_folder_and_a_system_folder_are_no_classes(odd):
     assert set(odd.loc[odd["status"] == "ok", "class"]) == {"a", "b"}
-
-
-def test_description_names_every_skipped_file(odd):
-    text = describe(odd.reset_index())
-    for path in odd.index[odd["status"] == "skipped"]:
-        assert repr(path) in text
 
 
 def test_nested_folders_belong_to_the_class_above(tmp_path):

@@ -70,14 +70,14 @@ def test_class_folders_may_hold_several_labels(folder):
     assert found.task == Multilabel(("cat", "dog"))
     counts = found.frame[found.frame["status"] == "ok"]["class"].value_counts()
     assert counts.to_dict() == {"cat": 8, "dog": 12, "cat;dog": 4}
-    assert "task: multilabel, of cat, dog" in found.notes()
+    assert found.summary()["task"] == "multilabel: any of cat, dog"
 
 
 def test_with_one_label_a_picture_they_contradict_each_other(folder):
     found = opened(folder)
     assert found.task == Multiclass(("cat", "dog"))
     assert found.frame["status"].value_counts().to_dict() == {"ok": 20, "skipped": 8}
-    assert found.notes() == []
+    assert found.summary()["skipped"].startswith("8: 8 the same picture is in the classes cat, dog")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from recipes.images.inspection import scan
+from recipes.images.summary import summary
 from recipes.images.tables import is_table, read_table
 from tests.recipes.images import pictures
 
@@ -108,7 +109,7 @@ def test_parts_and_groups_come_from_columns(place):
 
 def test_what_was_guessed_is_said(place):
     frame = scan(write(place, beside(fold=["train", "test"] * 4)), verbose=False)
-    assert frame.attrs["notes"][0].endswith("files by file, labels by label, parts by fold")
+    assert frame.attrs["layout"].endswith("files by file, labels by label, parts by fold")
     assert not frame.attrs["several_labels"]
 
 
@@ -153,7 +154,7 @@ def test_columns_of_0_and_1_are_labels(place, kind):
 def test_they_are_guessed(place):
     frame = scan(write(place, flags()), verbose=False)
     assert frame["class"].tolist() == SETS
-    assert "labels by red, big, wet" in frame.attrs["notes"][0]
+    assert "labels by red, big, wet" in frame.attrs["layout"]
 
 
 def test_cells_with_semicolons_are_several_labels(place):
@@ -177,16 +178,16 @@ def test_what_is_listed_and_missing_and_what_is_there_and_not_listed_is_said(pla
     assert frame.loc["gone.png", ["status", "reason"]].tolist() == ["skipped", "no such file"]
     lost = frame.loc[f"pictures/{FILES[7]}"]
     assert lost[["status", "reason"]].tolist() == ["skipped", "not listed in labels.csv"]
-    notes = scan(place / "labels.csv", verbose=False).attrs["notes"]
-    assert "1 no such file: gone.png" in notes
-    assert f"1 not listed in labels.csv: pictures/{FILES[7]}" in notes
+    said = summary(scan(place / "labels.csv", verbose=False))["skipped"]
+    assert "1 no such file ('gone.png')" in said
+    assert f"1 not listed in labels.csv ('pictures/{FILES[7]}')" in said
 
 
 def test_many_problems_are_counted_and_a_few_are_named(place):
     gone = pd.DataFrame({"file": [f"gone{k}.png" for k in range(7)], "label": "cat"})
     frame = scan(write(place, pd.concat([beside(), gone])), verbose=False)
-    note = next(note for note in frame.attrs["notes"] if "no such file" in note)
-    assert note == "7 no such file: gone0.png, gone1.png, gone2.png, gone3.png, gone4.png, …"
+    expected = "7: 7 no such file ('gone0.png', 'gone1.png', 'gone2.png', …)"
+    assert summary(frame)["skipped"] == expected
 
 
 def test_an_empty_label_is_a_reason(place):

@@ -1,9 +1,10 @@
 import os
+import shutil
 
 import pytest
 
 from recipes.images.inspection import scan
-from recipes.images.walk import list_files, parts_of
+from recipes.images.walk import list_files
 from tests.recipes.images import pictures
 
 
@@ -51,18 +52,36 @@ def test_a_name_that_is_no_utf8_is_skipped_and_shown(tmp_path):
     assert row["reason"] == "its name is not valid UTF-8"
 
 
-@pytest.mark.parametrize(
-    ("names", "parts"),
-    [
-        (["train", "val"], {"train": "train", "val": "validation"}),
-        (["Training", "TEST", ".cache", "@eaDir"], {"Training": "train", "TEST": "test"}),
-        (["train", "cats"], {}),
-        (["val", "test"], {}),
-        ([], {}),
-    ],
-)
-def test_parts_are_told_from_classes(tmp_path, names, parts):
-    for name in names:
-        (tmp_path / name).mkdir()
-    (tmp_path / "notes.txt").touch()
-    assert parts_of(tmp_path) == parts
+def test_what_this_library_made_is_no_class(tmp_path, run):
+    """A run, an unfinished one and a search inside the data folder."""
+    pictures.make_classes(tmp_path, 2)
+    shutil.copytree(run.folder, tmp_path / "runs" / "first")
+    shutil.copytree(run.folder, tmp_path / "second")
+    for name, files in {
+        "third.partial": ("settings.json", "cache/pixels.png"),
+        "third-process-1.partial": ("settings.json", "x/a.png"),
+        "search": ("search.json", "split.json", "curves/a.png"),
+        "other": ("search.json", "trials/a.png"),
+    }.items():
+        for file in files:
+            place = tmp_path / name / file
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(pictures.GOOD["plain.png"])
+    frame = scan(tmp_path, verbose=False).set_index("path")
+    assert set(frame.loc[frame["status"] == "ok", "class"]) == {"cat", "dog"}
+    assert frame.loc["runs/first", "reason"] == "a run that this library made"
+    assert frame.loc["search", "reason"] == "a search that this library made"
+    assert frame.loc["third.partial", "reason"] == "an unfinished run that this library made"
+    assert len(frame) == 4 + 6
+
+
+def test_a_run_beside_parts_leaves_them_parts(tmp_path, run):
+    for part in ("train", "test"):
+        pictures.make_classes(tmp_path / part, 2)
+    shutil.copytree(run.folder, tmp_path / "out")
+    frame = scan(tmp_path, verbose=False)
+    assert set(frame.loc[frame["status"] == "ok", "part"]) == {"train", "test"}
+
+
+def test_the_root_itself_may_be_a_run(run):
+    assert "report.html" in list_files(run.folder)
