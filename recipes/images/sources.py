@@ -246,12 +246,10 @@ def plain_label(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).translate(INVISIBLE).split())
 
 
-def _in_words(
-    parts: Mapping[str, str], table: pd.DataFrame, else_: str = "a folder a class"
-) -> str:
-    """The layout that was taken."""
+def _in_words(parts: Mapping[str, str], table: pd.DataFrame) -> str:
+    """The parts that were taken."""
     if not parts:
-        return else_ or "no parts"
+        return "no parts"
     words = [f"{name} ({part})" if name != part else name for name, part in parts.items()]
     out = sorted({p.split("/")[0] for p in table.loc[table["reason"] == "not in a part", "path"]})
     left_out = f"; left out: {', '.join(out[:6])}{', …' if len(out) > 6 else ''}" if out else ""
