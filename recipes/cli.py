@@ -268,13 +268,11 @@ def _export(**options) -> None:
 
 def _search(data: str, recipe: str | None = None, **options) -> None:
     _import_keras()
-    import pandas as pd
-
     from recipes.tuning.search import search
 
     numbers = "target" in options
     recipe = recipe or ("mlp" if numbers else "transfer")
-    result = search(recipe, pd.read_csv(data) if numbers else data, **options)
+    result = search(recipe, _numbers(data) if numbers else data, **options)
     if result is None:  # a worker of several machines
         return
     for name, value in result.best.items():
@@ -282,6 +280,16 @@ def _search(data: str, recipe: str | None = None, **options) -> None:
     for name, value in result.test_metrics.items():
         print(f"{name:20}{value:.4f} on the test part, used once")
     print(f"{'report':20}{result.folder / 'report.html'}")
+
+
+def _numbers(path: str):
+    """A CSV file of numbers, whose name is in the error where it is none."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"{path}: it is not a table in UTF-8: {error}".strip()) from None
 
 
 def _backbones() -> None:

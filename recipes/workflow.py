@@ -15,6 +15,7 @@ import pandas as pd
 from recipes import backbones, report, strategies
 from recipes.backbones.base import Backbone
 from recipes.choosing import choose
+from recipes.files import checked_path
 from recipes.images import augment
 from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
@@ -93,7 +94,7 @@ def fit(
     """
     settings = Settings.of(**options)
     _check(settings)
-    place = os.path.abspath(output)
+    place = os.path.abspath(checked_path("output", output))
     with parallel.scope(settings.training.distribution) as devices:
         if settings.training.batch_size % devices.count:
             raise ValueError(
@@ -381,6 +382,7 @@ def _check(settings: Settings) -> None:
     """Refuse what can be refused before a picture is read, and that settings cannot know."""
     if not isinstance(settings.model.backbone, Backbone):
         backbones.canonical_name(settings.model.backbone)
+    backbones.known_weights(settings.model.weights)
     augment.get(settings.training.augmentation)
     parallel.check(settings.training.distribution)
 
@@ -418,7 +420,7 @@ def rerun(
         >>> rerun("runs/photos", output="runs/again").same  # doctest: +SKIP
         True
     """
-    run = Path(run)
+    run = checked_path("run", run)
     old = Run.load(run.parent if run.name == "run.json" else run)
     config, known = old.info["config"], {one.name for _, one in options_of()}
     data = config.get("data", config.get("folder")) if data is None else data
