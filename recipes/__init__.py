@@ -7,6 +7,8 @@ Keras nor TensorFlow.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from recipes.callbacks import quiet
+
 if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes import callbacks as callbacks
     from recipes.backbones.checkpoint import load_torch_checkpoint as load_torch_checkpoint
@@ -101,6 +103,7 @@ _PLACES = {
     "recipes.backbones.checkpoint": ("load_torch_checkpoint",),
     "recipes.backbones.mapping": ("assign_torch_weights",),
 }
+_WITHOUT_KERAS = ("recipes.settings", "recipes.images.inspection", "recipes.run")
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 
 # Each has a `get`: `recipes.scaling.get("standard", data=table)`.
@@ -113,6 +116,8 @@ __all__ = sorted([*_MODULE_OF, *_MODULES])
 if not TYPE_CHECKING:
 
     def __getattr__(name):
+        if _MODULE_OF.get(name) not in (None, *_WITHOUT_KERAS) or name in _MODULES:
+            quiet.import_keras()
         if name in _MODULES:
             return import_module(f"recipes.ingredients.{name}")
         if name not in _MODULE_OF:

@@ -5,14 +5,13 @@ given is not passed on: its default is that of the settings, or of the function 
 """
 
 import argparse
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from recipes import settings
+from recipes.callbacks import quiet
 from recipes.settings import default_in_words, options_of
 
 UNUSABLE = 2
@@ -43,7 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 where the input is not usable, 130 after Ctrl-C.
     """
     options = vars(_parser().parse_args(arguments))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no notes about missing accelerators
     command = options.pop("command")
     try:
         command(**options)
@@ -171,24 +169,8 @@ def _add_search_options(search: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace another search there")
 
 
-def _import_keras() -> None:
-    """Import Keras without its backend's notes on the machine, which no setting silences.
-
-    Nor with TensorFlow's warning that several models are compiled, one for each frozen boundary.
-    """
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
 def _fit(**options) -> None:
-    _import_keras()
+    quiet.import_keras()
     from recipes.workflow import fit
 
     _show(fit(**_columns(options)))
@@ -222,7 +204,7 @@ def _show(run) -> None:
 
 
 def _predict(csv: str | None = None, **options) -> None:
-    _import_keras()
+    quiet.import_keras()
     from recipes.prediction import predict
 
     _print_table(predict(**options), csv)
@@ -239,14 +221,14 @@ def _scan(csv: str | None = None, **options) -> None:
 
 
 def _demo(**options) -> None:
-    _import_keras()
+    quiet.import_keras()
     from recipes.demo import fit_demo
 
     _show(fit_demo(**options))
 
 
 def _rerun(**options) -> None:
-    _import_keras()
+    quiet.import_keras()
     from recipes.workflow import rerun
 
     found = rerun(**options)
@@ -260,14 +242,14 @@ def _rerun(**options) -> None:
 
 
 def _export(**options) -> None:
-    _import_keras()
+    quiet.import_keras()
     from recipes.export import export_run
 
     print(export_run(**options))
 
 
 def _search(data: str, recipe: str | None = None, **options) -> None:
-    _import_keras()
+    quiet.import_keras()
     from recipes.tuning.search import search
 
     numbers = "target" in options
@@ -293,7 +275,7 @@ def _numbers(path: str):
 
 
 def _backbones() -> None:
-    _import_keras()
+    quiet.import_keras()
     from recipes import backbones
 
     print("\n".join(backbones.names()))
