@@ -8,7 +8,6 @@ from dataclasses import fields
 from importlib import import_module
 
 from .lookup import find
-from .quiet import import_keras
 
 SCHEMES_IN = {
     "compose": ("ChainedScheduler", "LambdaLR", "MultiplicativeLR", "SequentialLR", "Warmup"),
@@ -83,5 +82,4 @@ def get(name, **parameters):
 
 def load(name: str):
     """What stands under a public name, from its module."""
-    import_keras()
     return getattr(import_module(f".{MODULE_OF[name]}", __package__), name)

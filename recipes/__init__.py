@@ -7,7 +7,7 @@ Keras nor TensorFlow.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from recipes.callbacks import quiet
+import recipes.callbacks  # noqa: F401  it keeps Keras' import quiet
 
 if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes import callbacks as callbacks
@@ -103,7 +103,6 @@ _PLACES = {
     "recipes.backbones.checkpoint": ("load_torch_checkpoint",),
     "recipes.backbones.mapping": ("assign_torch_weights",),
 }
-_WITHOUT_KERAS = ("recipes.settings", "recipes.images.inspection", "recipes.run")
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 
 # Each has a `get`: `recipes.scaling.get("standard", data=table)`.
@@ -116,8 +115,6 @@ __all__ = sorted([*_MODULE_OF, *_MODULES])
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        if _MODULE_OF.get(name) not in (None, *_WITHOUT_KERAS) or name in _MODULES:
-            quiet.import_keras()
         if name in _MODULES:
             return import_module(f"recipes.ingredients.{name}")
         if name not in _MODULE_OF:

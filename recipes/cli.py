@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from recipes import settings
-from recipes.callbacks import quiet
 from recipes.settings import default_in_words, options_of
 
 UNUSABLE = 2
@@ -170,7 +169,6 @@ def _add_search_options(search: argparse.ArgumentParser) -> None:
 
 
 def _fit(**options) -> None:
-    quiet.import_keras()
     from recipes.workflow import fit
 
     _show(fit(**_columns(options)))
@@ -204,7 +202,6 @@ def _show(run) -> None:
 
 
 def _predict(csv: str | None = None, **options) -> None:
-    quiet.import_keras()
     from recipes.prediction import predict
 
     _print_table(predict(**options), csv)
@@ -221,14 +218,12 @@ def _scan(csv: str | None = None, **options) -> None:
 
 
 def _demo(**options) -> None:
-    quiet.import_keras()
     from recipes.demo import fit_demo
 
     _show(fit_demo(**options))
 
 
 def _rerun(**options) -> None:
-    quiet.import_keras()
     from recipes.workflow import rerun
 
     found = rerun(**options)
@@ -242,14 +237,12 @@ def _rerun(**options) -> None:
 
 
 def _export(**options) -> None:
-    quiet.import_keras()
     from recipes.export import export_run
 
     print(export_run(**options))
 
 
 def _search(data: str, recipe: str | None = None, **options) -> None:
-    quiet.import_keras()
     from recipes.tuning.search import search
 
     numbers = "target" in options
@@ -275,7 +268,6 @@ def _numbers(path: str):
 
 
 def _backbones() -> None:
-    quiet.import_keras()
     from recipes import backbones
 
     print("\n".join(backbones.names()))
