@@ -11,7 +11,7 @@ import pandas as pd
 from .leading import Leader
 from .lookup import unknown
 from .registry import get
-from .rules import NotNegative, Unit, rule_of, words_of
+from .rules import Led, NotNegative, Unit, rule_of, words_of
 from .serialization import deserialized, registered, serialized
 from .table import TableSchedule
 
@@ -56,7 +56,7 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
 
     learning_rate: NotNegative | None = field(default=None, kw_only=True)
     per: Unit = field(default="epoch", kw_only=True)
-    optimizer: Any = field(default=None, kw_only=True)
+    optimizer: Led | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
         keras.callbacks.Callback.__init__(self)

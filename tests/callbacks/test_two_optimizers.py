@@ -115,8 +115,12 @@ def test_what_is_no_optimizer_is_refused_by_name():
         fit_once(two_sided(), callbacks.StepLR(1, optimizer="rihgt"))
     with pytest.raises(ValueError, match=r"^optimizer: StepLR has none to lead.*left, right"):
         fit_once(two_sided(compiled=False), callbacks.StepLR(1))
-    with pytest.raises(ValueError, match=r"^optimizer: StepLR has none to lead, but 3"):
-        fit_once(two_sided(), callbacks.StepLR(1, optimizer=3))
+    with pytest.raises(ValueError, match="StepLR: optimizer = 3 is not an optimizer"):
+        callbacks.StepLR(1, optimizer=3)
+    model = two_sided()
+    finder = callbacks.LearningRateFinder(num_steps=4, optimizer="rihgt")
+    with pytest.raises(ValueError, match=r"Did you mean 'right'"):
+        fit_once(model, finder)
 
 
 def fit_once(model, scheme):
