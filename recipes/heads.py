@@ -103,12 +103,13 @@ class SmoothedSparseCrossentropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """The loss of each sample."""
         count = y_pred.shape[-1]
-        labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        given = ops.reshape(ops.cast(y_true, "float32"), (-1,))
+        labels = ops.cast(given, "int32")
         loss = keras.losses.sparse_categorical_crossentropy(labels, y_pred)
         if self.label_smoothing:
             even = keras.losses.categorical_crossentropy(ops.ones_like(y_pred) / count, y_pred)
             loss = (1 - self.label_smoothing) * loss + self.label_smoothing * even
-        return ops.where((labels >= 0) & (labels < count), loss, math.nan)
+        return ops.where((given >= 0) & (given < count), loss, math.nan)
 
     def get_config(self):
         """The arguments."""
