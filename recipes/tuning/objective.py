@@ -33,7 +33,7 @@ def direction_of(name: str) -> str | None:
     except TypeError:  # a metric that cannot be made without arguments
         return None
     own = getattr(_metric(plain), "_direction", None)
-    return {"up": "max", "down": "min"}.get(own, told)
+    return {"up": "max", "down": "min", None: told}[own]
 
 
 def checked(objective: str | keras_tuner.Objective) -> keras_tuner.Objective:

@@ -255,15 +255,13 @@ OBJECTIVES = [
     ("val_f1_score", "max"),
     (keras_tuner.Objective("val_mine", "max"), "max"),
     (keras_tuner.Objective("val_mine", "min"), "min"),
-    (keras_tuner.Objective("val_mean_io_u", "max"), "max"),
     (keras_tuner.Objective("val_auc", "min"), "min"),
 ]
 
 
 @pytest.mark.parametrize(("objective", "direction"), OBJECTIVES, ids=str)
-@pytest.mark.parametrize("algorithm", ["random", "genetic"])
-def test_the_best_setting_is_the_best_by_its_metric(tmp_path, objective, direction, algorithm):
-    options = {**OPTIONS, "max_trials": 2, "max_epochs": 4, "algorithm": algorithm}
+def test_the_best_setting_is_the_best_by_its_metric(tmp_path, objective, direction):
+    options = {**OPTIONS, "max_trials": 2, "algorithm": "genetic"}
     result = recipes.search(
         build_measuring, (X, Y), directory=tmp_path / "a", objective=objective, **options
     )
