@@ -164,9 +164,9 @@ def test_an_objective_that_no_training_reports(photos, tmp_path, objective, word
 )
 def test_the_objective_decides_among_trainings(photos, tmp_path, objective, best):
     result = recipes.search(
-        "transfer", photos, {"learning_rate": [1e-6, 3e-2]}, directory=tmp_path / "a",
-        algorithm="random", max_trials=2, strategy="small_similar", batch_size=8, dropout=0.0,
-        objective=objective, **{**OPTIONS, "max_epochs": np.int64(6)},
+        "transfer", photos, [{"learning_rate": 1e-6}, {"learning_rate": 3e-2}],
+        directory=tmp_path / "a", algorithm="manual", strategy="small_similar", batch_size=8,
+        dropout=0.0, objective=objective, **{**OPTIONS, "max_epochs": np.int64(6)},
     )  # fmt: skip
     scores = result.trials.set_index("learning_rate")["score"]
     assert scores.nunique() == 2
