@@ -122,7 +122,7 @@ def choose(
 def measure(settings: Settings, transfer: TransferModel, data: TrainingData) -> Decision:
     """The divergence of the pictures and what the frozen features can do, and what follows."""
     train, options = data["train"], {"seed": data.seed, "verbose": data.verbose}
-    several = data.task.name == "multilabel"
+    several = data.task.name == "multilabel" and data.task.units > 1
     labels = train.labels if several else data.task.kinds(train.labels)
     return similarity.decide(
         data.task,
