@@ -5,6 +5,7 @@ given is not passed on: its default is that of the settings, or of the function 
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,6 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("data", help="as for fit")
     scan.add_argument("--csv", metavar="FILE", help="write one row a file to a CSV file")
     _add_settings(scan, {"data": GROUPS["data"]})
+
+    check = _command(commands, "check", _check, "find labels that are likely wrong, odd pictures")
+    check.add_argument("data", help="as for fit")
+    check.add_argument("--csv", metavar="FILE", help="write one row a picture: labels for fit")
+    check.add_argument("--backbone", help="see `recipes backbones` (efficientnet_lite0)")
+    check.add_argument("--image-size", type=int, metavar="N", help="side of the pictures")
+    check.add_argument("--seed", type=int, metavar="N", help="of everything random (0)")
+    _add_settings(check, {"data": GROUPS["data"]})
 
     demo = _command(commands, "demo", _demo, "train on pictures that come with scikit-learn")
     demo.add_argument("--output", required=True, help="the run's folder")
@@ -215,6 +224,21 @@ def _scan(csv: str | None = None, **options) -> None:
     print(describe(frame))
     if csv:
         frame.to_csv(csv, index=False)
+
+
+def _check(csv: str | None = None, **options) -> None:
+    if csv and Path(csv).exists():
+        raise FileExistsError(f"csv: {csv} exists, and its labels may have been corrected by hand.")
+    if csv and not Path(csv).absolute().parent.is_dir():
+        raise FileNotFoundError(f"csv: {Path(csv).parent} is no folder.")
+    from recipes.checking.check import check, describe, write
+
+    table = check(**_columns(options))
+    print(describe(table))
+    if csv:
+        write(table, csv)
+        again = shlex.join(["recipes", "fit", csv, "--pictures", table.attrs["folder"]])
+        print(f"\nCorrect the column label in {csv}, and train on it:\n{again} --output …")
 
 
 def _demo(**options) -> None:

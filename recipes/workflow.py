@@ -13,6 +13,7 @@ import pandas as pd
 
 from recipes import backbones, report, strategies
 from recipes.backbones.base import Backbone
+from recipes.checking import in_run
 from recipes.choosing import choose
 from recipes.files import checked_path
 from recipes.images import augment
@@ -263,6 +264,7 @@ def _train(
             transfer = choose.start(settings, pictures.task, plan)
         if settings.training.epochs:
             plan = plan.with_epochs(settings.training.epochs)
+        in_run.keep(work.folder, transfer, plan, training, frame)
         history, audits = fine_tune(
             transfer,
             plan,
