@@ -15,6 +15,7 @@ import pandas as pd
 from recipes import backbones, report, strategies
 from recipes.backbones.base import Backbone
 from recipes.choosing import choose
+from recipes.classifier import Classifier
 from recipes.images import augment
 from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
@@ -25,7 +26,6 @@ from recipes.images.split import (
     class_weights as balanced_weights,
     imbalance_ratio,
 )
-from recipes.prediction import answers
 from recipes.progress import say, say_all
 from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
@@ -334,7 +334,8 @@ def _predict_unlabelled(
         options = {"reading": pictures.reading, "label": "Predicting", "verbose": verbose}
         batches = stream(pictures.source, files, size, **options)
         known = novelty.read(folder)
-        table = answers(cut.transfer.model, cut.data.task, known, files, batches)
+        classifier = Classifier(cut.transfer.model, cut.data.task, known=known)
+        table = classifier.answers(files, batches)
         table.to_csv(folder / UNLABELLED_TABLE, index=False)
         say(f"{len(files):,} pictures without labels are predicted in {UNLABELLED_TABLE}", verbose)
 

@@ -118,11 +118,12 @@ def to_rgb(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             deep = None if content is None else deep_colours(picture, content)
-            turn = _orientation(picture)
             if deep is not None:
+                turn = _orientation(picture)
                 picture = Image.fromarray(to_8_bits(deep, reading.levels, 0xFFFF))
             else:
-                picture.load()
+                picture.load()  # this turns a TIFF, which then has no orientation
+                turn = _orientation(picture)
             picture = _turn(picture, turn)
             if picture.mode in DEEP:
                 values = np.asarray(picture)
