@@ -96,10 +96,10 @@ class Classifier:
         >>> classifier
         Classifier(3 classes, 8 × 8 pixels)
         >>> from PIL import Image
-        >>> classifier([Image.new("RGB", (5, 4), "red"), "setup.cfg"])[["file", "label"]]
+        >>> classifier([Image.new("RGB", (5, 4), "red"), b"no picture"])[["file", "label"]]
                 file label
         0  picture 1     r
-        1  setup.cfg   NaN
+        1  picture 2   NaN
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 
 from recipes.files import checked_path
 from recipes.images.arrays import as_8_bits, check_values
-from recipes.images.decode import MAX_BYTES, Reading, decode_bytes, read_bytes, resized, to_rgb
+from recipes.images.decode import MAX_BYTES, Reading, decode_bytes, decode_picture, read_bytes
 from recipes.images.formats import UnreadableError, has_deep_colours
 from recipes.images.walk import list_files
 
@@ -168,11 +168,14 @@ def _of_pillow(picture: Image.Image, size: tuple[int, int], reading: Reading) ->
     try:
         with _TURN:
             content = _undecoded(picture)
-            own = picture.copy() if content is None else picture
+            own = picture if content is not None else picture.copy()
     except Exception as error:  # the file can be damaged, or closed
         raise UnreadableError(f"damaged: {error}") from None
     if content is not None:
         return decode_bytes(content, size, reading)
+    own.format = (
+        picture.format
+    )  # which the copy has lost: a turned JPEG is resized before it is turned
     return _decoded(own, size, reading)
 
 
@@ -196,4 +199,4 @@ def _decoded(picture: Image.Image, size: tuple[int, int], reading: Reading) -> n
         raise UnreadableError("it has no pixels")
     if picture.width * picture.height > reading.max_pixels:
         raise UnreadableError(f"it has more pixels than {reading.max_pixels:,}")
-    return np.asarray(resized(to_rgb(picture, reading), size, reading))
+    return decode_picture(picture, size, reading)
