@@ -173,9 +173,7 @@ def _of_pillow(picture: Image.Image, size: tuple[int, int], reading: Reading) ->
         raise UnreadableError(f"damaged: {error}") from None
     if content is not None:
         return decode_bytes(content, size, reading)
-    own.format = (
-        picture.format
-    )  # which the copy has lost: a turned JPEG is resized before it is turned
+    own.format = picture.format  # lost by copying; a JPEG is resized before it is turned
     return _decoded(own, size, reading)
 
 
