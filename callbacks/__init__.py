@@ -5,6 +5,7 @@ The public names are loaded when they are first used; `registry.py` says from wh
 
 from typing import TYPE_CHECKING
 
+from . import quiet
 from .registry import MODULE_OF, SCHEMES as SCHEMES, get as get, load, names as names
 
 if TYPE_CHECKING:  # what an editor and a type checker see
@@ -56,6 +57,8 @@ else:
             raise AttributeError(f"module 'callbacks' has no attribute {name!r}")
         return load(name)
 
+
+quiet.install()
 
 __all__ = sorted([*MODULE_OF, "get", "names"])
 

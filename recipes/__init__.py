@@ -7,6 +7,8 @@ Keras nor TensorFlow.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import recipes.callbacks  # noqa: F401  it keeps Keras' import quiet
+
 if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes import callbacks as callbacks
     from recipes.backbones.checkpoint import load_torch_checkpoint as load_torch_checkpoint

@@ -12,7 +12,6 @@ import pandas as pd
 
 from recipes import backbones
 from recipes.backbones.base import Backbone
-from recipes.files import checked_path
 from recipes.images import augment
 from recipes.images.decode import AS_IT_IS, Reading
 from recipes.images.memory import listed
@@ -54,11 +53,9 @@ def load(
         raise ValueError(
             f"model: {type(model).__name__} is not a run folder, a Run or a backbone's name."
         )
-    if not isinstance(model, Run):
-        path = checked_path("model", model)
-        if not path.exists() and str(model) in backbones.names():
-            network, classes = backbones.imagenet_classifier(str(model))
-            return Classifier(network, Multiclass(tuple(classes)), batch_size=batch_size)
+    if not isinstance(model, Run) and not Path(model).exists() and str(model) in backbones.names():
+        network, classes = backbones.imagenet_classifier(str(model))
+        return Classifier(network, Multiclass(tuple(classes)), batch_size=batch_size)
     run = model if isinstance(model, Run) else Run.load(model)
     return Classifier(
         results.model_of(run, backbone),

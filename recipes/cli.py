@@ -7,8 +7,6 @@ given is not passed on: its default is that of the settings, or of the function 
 import argparse
 import io
 import json
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _keep_every_letter()
     options = vars(_parser().parse_args(arguments))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no notes about missing accelerators
     command = options.pop("command")
     try:
         command(**options)
@@ -182,24 +179,7 @@ def _add_search_options(search: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace another search there")
 
 
-def _import_keras() -> None:
-    """Import Keras without its backend's notes on the machine, which no setting silences.
-
-    Nor with TensorFlow's warning that several models are compiled, one for each frozen boundary.
-    """
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
 def _fit(**options) -> None:
-    _import_keras()
     from recipes.workflow import fit
 
     _show(fit(**_columns(options)))
@@ -234,7 +214,6 @@ def _show(run) -> None:
 
 def _predict(csv: str | None = None, json: bool = False, **options) -> None:
     place = _place(csv)
-    _import_keras()
     from recipes.prediction import predict
 
     table = predict(**options)
@@ -255,14 +234,12 @@ def _scan(csv: str | None = None, **options) -> None:
 
 
 def _demo(**options) -> None:
-    _import_keras()
     from recipes.demo import fit_demo
 
     _show(fit_demo(**options))
 
 
 def _rerun(**options) -> None:
-    _import_keras()
     from recipes.workflow import rerun
 
     found = rerun(**options)
@@ -276,21 +253,17 @@ def _rerun(**options) -> None:
 
 
 def _export(**options) -> None:
-    _import_keras()
     from recipes.export import export_run
 
     print(export_run(**options))
 
 
 def _search(data: str, recipe: str | None = None, **options) -> None:
-    _import_keras()
-    import pandas as pd
-
     from recipes.tuning.search import search
 
     numbers = "target" in options
     recipe = recipe or ("mlp" if numbers else "transfer")
-    result = search(recipe, pd.read_csv(data) if numbers else data, **options)
+    result = search(recipe, _numbers(data) if numbers else data, **options)
     if result is None:  # a worker of several machines
         return
     for name, value in result.best.items():
@@ -300,8 +273,17 @@ def _search(data: str, recipe: str | None = None, **options) -> None:
     print(f"{'report':20}{result.folder / 'report.html'}")
 
 
+def _numbers(path: str):
+    """A CSV file of numbers, whose name is in the error where it is none."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"{path}: it is not a table in UTF-8: {error}".strip()) from None
+
+
 def _backbones() -> None:
-    _import_keras()
     from recipes import backbones
 
     print("\n".join(backbones.names()))

@@ -6,6 +6,7 @@ way through: here, as an argument of `fit`, on the command line and in `run.json
 
 import math
 import operator
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -68,6 +69,10 @@ def _text(value) -> str:
     return value
 
 
+def _path(value) -> str:
+    return os.fspath(value)
+
+
 def _colour(value) -> str:
     from PIL import ImageColor  # here, so that the command line's help need not wait for it
 
@@ -119,6 +124,7 @@ TEST_SHARE = Rule(_number, lambda value: 0 <= value < 1, "a share between 0 and 
 DROPOUT = Rule(_number, lambda value: 0 <= value < 1, "a share from 0 to below 1")
 SIZE = Rule(size_in_bytes, lambda value: value >= 0, 'a number of bytes, such as "2 GB"')
 TRUTH = Rule(lambda value: value, lambda value: isinstance(value, bool), "True or False")
+PATH = Rule(_path, lambda value: value.strip() != "", "a path that is not empty")
 TEXT = Rule(_text, lambda value: value != "", "a text")
 COLOUR = Rule(_colour, bool, 'a colour, such as "black" or "#ff8000"')
 COLUMNS = Rule(_columns, lambda value: len(value) > 0, "a column's name, or several")
@@ -220,7 +226,7 @@ class DataSettings(_Group):
         unless="chosen on the validation part",
     )
     pictures: str | None = option(
-        None, ANY, "of a table: the folder that its files are in", unless="the table's own"
+        None, PATH, "of a table: the folder that its files are in", unless="the table's own"
     )
     file_column: str | None = option(
         None, TEXT, "of a table: the column of files", unless="guessed"
@@ -245,7 +251,7 @@ class DataSettings(_Group):
     )
     groups: str | None = option(
         None,
-        ANY,
+        PATH,
         "CSV file (file, group) or regular expression with one group: pictures of one group stay "
         "in one part",
         unless="none",
@@ -285,7 +291,7 @@ class ModelSettings(_Group):
 
     backbone: Any = option("efficientnet_lite0", ANY, "its name, see `recipes backbones`")
     weights: str | None = option(
-        None, ANY, "pretrained, or a local weights file", unless="what the strategy says"
+        None, PATH, "pretrained, or a local weights file", unless="what the strategy says"
     )
     image_size: int | None = option(
         None, COUNT, "side in pixels to which pictures are resized", unless="the backbone's own"

@@ -16,6 +16,7 @@ from recipes import backbones, report, strategies
 from recipes.backbones.base import Backbone
 from recipes.choosing import choose
 from recipes.classifier import Classifier
+from recipes.files import checked_path
 from recipes.images import augment
 from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
@@ -38,7 +39,7 @@ from recipes.settings import (
     options_of,
 )
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import novelty, parallel, refine, results
+from recipes.transfer import novelty, parallel, refine, results, timing
 from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.fine_tune import fine_tune
@@ -93,7 +94,7 @@ def fit(
     """
     settings = Settings.of(**options)
     _check(settings)
-    place = os.path.abspath(output)
+    place = os.path.abspath(checked_path("output", output))
     with parallel.scope(settings.training.distribution) as devices:
         if settings.training.batch_size % devices.count:
             raise ValueError(
@@ -122,6 +123,11 @@ def fit_folder(
     validation: float = DataSettings.validation,
     test: float = DataSettings.test,
     groups: str | None = DataSettings.groups,
+    layout: str = DataSettings.layout,
+    allow_empty_classes: bool = DataSettings.allow_empty_classes,
+    resize: str = DataSettings.resize,
+    background: str = DataSettings.background,
+    max_pixels: int = DataSettings.max_pixels,
     large_from: int = ChoosingSettings.large_from,
     dissimilar_from: float = ChoosingSettings.dissimilar_from,
     cache_limit: int | str = DataSettings.cache_limit,
@@ -157,6 +163,13 @@ def fit_folder(
         test: share of the pictures that is used once, at the end; 0 for none.
         groups: a CSV file (file, group) or a regular expression with one group in parentheses,
             searched in the relative path: pictures of one group stay in one part.
+        layout: "classes" takes each folder as a class, "parts" those on top whose names say train,
+            val and test; by "auto" these are parts where no other folder with pictures lies beside.
+        allow_empty_classes: whether training goes on where a class has files of which none can be
+            used.
+        resize: how a picture becomes as wide and high as the model's: "squash", "pad" or "crop".
+        background: a colour: what shows where a picture is transparent, and the margin of "pad".
+        max_pixels: larger pictures are skipped before they are decoded.
         large_from: pictures a class from which "auto" counts the data as many.
         dissimilar_from: divergence in nats from which "auto" counts them as unlike.
         cache_limit: bytes of memory for pixels and features, or a text such as "2 GB"; above it
@@ -198,6 +211,11 @@ def fit_folder(
         validation=validation,
         test=test,
         groups=groups,
+        layout=layout,
+        allow_empty_classes=allow_empty_classes,
+        resize=resize,
+        background=background,
+        max_pixels=max_pixels,
         large_from=large_from,
         dissimilar_from=dissimilar_from,
         cache_limit=cache_limit,
@@ -231,6 +249,8 @@ def _train(
         transfer = choose.start(settings, pictures.task, choose.named(settings))
         training, frame = _decoded(pictures, settings, transfer.backbone, work, verbose)
         weights, weighing = _class_weights(training, settings.training.class_weights)
+        found["time"] = _time(settings, transfer, training)
+        say_all({"time": found["time"]}, verbose)
         decision = choose.choose(settings, transfer, training, work, weights)
         plan = choose.named(settings) or strategies.get(decision.strategy)
         if choose.named(settings) is None:
@@ -291,6 +311,25 @@ def _decoded(
     return training, frame
 
 
+def _time(settings: Settings, transfer: TransferModel, training: TrainingData) -> str:
+    """How long the training will take, in words."""
+    picture = timing.seconds_a_picture(transfer, training)
+
+    def most(name: str | FineTuneStrategy) -> str:
+        plan, epochs = strategies.get(name), settings.training.epochs
+        plan = plan.with_epochs(epochs) if epochs else plan
+        size = settings.training.batch_size
+        return timing.in_words(timing.estimate(transfer, plan, training, size, picture))
+
+    named = choose.named(settings)
+    if named is not None:
+        return f"at the most about {most(named)}"
+    return (
+        f"at the most about {most('small_similar')} where the classifier alone is trained, "
+        f"{most('large_similar')} where the whole network is"
+    )
+
+
 def _class_weights(
     training: TrainingData, wanted: bool | None
 ) -> tuple[np.ndarray | None, dict[str, bool | float]]:
@@ -344,6 +383,7 @@ def _check(settings: Settings) -> None:
     """Refuse what can be refused before a picture is read, and that settings cannot know."""
     if not isinstance(settings.model.backbone, Backbone):
         backbones.canonical_name(settings.model.backbone)
+    backbones.known_weights(settings.model.weights)
     augment.get(settings.training.augmentation)
     parallel.check(settings.training.distribution)
 
@@ -381,7 +421,7 @@ def rerun(
         >>> rerun("runs/photos", output="runs/again").same  # doctest: +SKIP
         True
     """
-    run = Path(run)
+    run = checked_path("run", run)
     old = Run.load(run.parent if run.name == "run.json" else run)
     config, known = old.info["config"], {one.name for _, one in options_of()}
     data = config.get("data", config.get("folder")) if data is None else data

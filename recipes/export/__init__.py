@@ -20,7 +20,7 @@ from recipes.export.litert import LiteRT
 from recipes.export.onnx import Onnx
 from recipes.export.saved_model import SavedModel
 from recipes.export.torch import Torch
-from recipes.files import write_text
+from recipes.files import checked_path, write_text
 from recipes.lookup import find
 from recipes.run import Run
 from recipes.transfer.results import labels_of, model_of
@@ -66,7 +66,7 @@ def export_run(
     """
     kind = find(format, FORMATS, what="format")
     found = Run.load(run)
-    path = Path(output) if output else found.folder / kind.file
+    path = found.folder / kind.file if output is None else checked_path("output", output)
     if path.exists() and not overwrite:
         raise FileExistsError(f"output: {path} exists; choose another, or allow overwrite.")
     if not path.parent.is_dir():

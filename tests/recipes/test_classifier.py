@@ -173,8 +173,8 @@ def test_more_labels_than_classes_are_all_of_them(classifier):
 
 
 NO_MODELS = {
-    "empty": ("", "model: the path is empty"),
-    "spaces": ("  ", "model: the path is empty"),
+    "empty": ("", "run: the path is empty"),
+    "spaces": ("  ", "run: the path is empty"),
     "nothing": (None, "model: NoneType is not a run folder"),
     "number": (3, "model: int is not a run folder"),
 }

@@ -34,18 +34,23 @@ VALUES = {
     "task": ("binary", ["multi", 3, None]),
     "positive": ("ill", [3, ""]),
     "threshold": (0.3, [0, 1, -0.1, "half", True, float("nan")]),
-    "pictures": ("train/", []),
+    "pictures": ("train/", ["", " ", 7]),
     "file_column": ("id", [7, ""]),
     "label_column": (("a", "b"), [7, [], "", [1, 2]]),
     "part_column": ("fold", [7, ""]),
     "group_column": ("patient", [7, ""]),
     "labels_from_name": (r"^(\w)", [7, ""]),
-    "groups": ("groups.csv", []),
+    "groups": ("groups.csv", ["", 7]),
     "validation": (0.2, [0, 1, -0.1, "0.2", None, float("inf")]),
     "test": (0.0, [1, -0.1, "0.2", None, True]),
     "cache_limit": (512 << 20, [-1, "much", "2 PB", 1.5, None, "1.2.3 GB", ""]),
+    "layout": ("parts", ["folders", None, 1]),
+    "allow_empty_classes": (True, [1, "yes", None]),
+    "resize": ("pad", ["squish", None, 1]),
+    "background": ("#102030", ["no colour", "", 3, None, (1, 2, 3)]),
+    "max_pixels": (10**9, [0, -1, 1.5, "much", None]),
     "backbone": ("ResNet50", []),
-    "weights": ("pretrained", []),
+    "weights": ("pretrained", ["", 7]),
     "image_size": (64, [0, -3, 64.0, "64", True]),
     "dropout": (0.0, [1, -0.1, "0.2", None]),
     "epochs": (3, [0, -1, 2.0, "3", True]),
@@ -137,7 +142,7 @@ def test_fit_folder_has_the_defaults_of_the_settings():
         for name, parameter in signature.items()
         if name in OPTIONS and parameter.default is not parameter.empty
     }
-    assert len(defaults) == 18
+    assert len(defaults) == 23
     assert defaults == {name: OPTIONS[name].default for name in defaults}
     rest = set(signature) - set(OPTIONS)
     assert rest == {"folder", "output", "callbacks", "overwrite", "verbose"}
