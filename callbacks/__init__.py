@@ -6,7 +6,14 @@ The public names are loaded when they are first used; `registry.py` says from wh
 from typing import TYPE_CHECKING
 
 from . import quiet
-from .registry import MODULE_OF, SCHEMES as SCHEMES, get as get, load, names as names
+from .registry import (
+    MODULE_OF,
+    SCHEMES as SCHEMES,
+    announce_classes,
+    get as get,
+    load,
+    names as names,
+)
 
 if TYPE_CHECKING:  # what an editor and a type checker see
     from .base import LearningRateDecay as LearningRateDecay
@@ -59,6 +66,7 @@ else:
 
 
 quiet.install()
+announce_classes()
 
 __all__ = sorted([*MODULE_OF, "get", "names"])
 

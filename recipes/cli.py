@@ -139,7 +139,7 @@ def _add_settings(parser: argparse.ArgumentParser, titles: dict[str, str]) -> No
             continue
         rule = one.metadata["rule"]
         how: dict[str, Any] = {}
-        if rule is settings.TRUTH:
+        if rule is settings.WEIGHTS:  # weights themselves are for Python
             how = {"action": argparse.BooleanOptionalAction}
         elif rule is settings.COLUMNS:
             how = {"nargs": "+", "metavar": "COLUMN"}
@@ -244,11 +244,11 @@ def _rerun(**options) -> None:
 
     found = rerun(**options)
     if found.same:
-        print("matches   every weight is the same, bit for bit")
+        print(f"{'matches':18}every weight is the same, bit for bit")
     else:
-        print(f"differs   by {found.largest_difference:.3g} at the most in a weight")
+        print(f"{'differs':18}by {found.largest_difference:.3g} at the most in a weight")
     for name, (before, now) in found.conditions.items():
-        print(f"{name:10}{before}, now {now}")
+        print(f"{name:18}{before}, now {now}")
     _show(found.run)
 
 

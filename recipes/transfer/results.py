@@ -15,6 +15,7 @@ from recipes.backbones.base import Backbone
 from recipes.files import DamagedFileError, write_arrays, write_json
 from recipes.images.decode import Reading
 from recipes.images.inspection import OK
+from recipes.keras_setup import describe
 from recipes.run import FORMAT, WEIGHTS, Run
 from recipes.tasks import Task
 from recipes.transfer import model as transfer_model
@@ -130,8 +131,8 @@ def write_run(
         frame: the table of the pictures, with their parts.
         history: one row an epoch.
         data: the parts, and the task with its thresholds.
-        info: what `run.json` says besides the format, the model, the metrics, the versions and
-            the machine.
+        info: what `run.json` says besides the format, the model, the metrics, the versions, the
+            set-up of Keras and the machine.
     """
     part, task = evaluated_part(data), data.task
     held_out = data[part]
@@ -158,6 +159,7 @@ def write_run(
         "licence": transfer.backbone.licence,
         "source": transfer.backbone.source,
         "versions": versions(),
+        "keras": describe(),
         "machine": machine(),
     }
     write_json(folder / "run.json", about)
