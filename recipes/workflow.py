@@ -15,6 +15,7 @@ from recipes import backbones, report, strategies
 from recipes.backbones.base import Backbone
 from recipes.checking import in_run
 from recipes.choosing import choose
+from recipes.classifier import Classifier
 from recipes.files import checked_path
 from recipes.images import augment
 from recipes.images.inspection import UNLABELLED
@@ -22,7 +23,6 @@ from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
 from recipes.keras_setup import describe, require_channels_last
-from recipes.prediction import answers
 from recipes.progress import say, say_all
 from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
@@ -342,7 +342,8 @@ def _predict_unlabelled(
         options = {"reading": pictures.reading, "label": "Predicting", "verbose": verbose}
         batches = stream(pictures.source, files, size, **options)
         known = novelty.read(folder)
-        table = answers(cut.transfer.model, cut.data.task, known, files, batches)
+        classifier = Classifier(cut.transfer.model, cut.data.task, known=known)
+        table = classifier.answers(files, batches)
         table.to_csv(folder / UNLABELLED_TABLE, index=False)
         say(f"{len(files):,} pictures without labels are predicted in {UNLABELLED_TABLE}", verbose)
 

@@ -13,7 +13,8 @@ from recipes.backbones.base import Backbone
 from recipes.checking.labels import WRONG, suspicions
 from recipes.checking.oddity import WORDS, in_words, oddities
 from recipes.files import replace
-from recipes.images.inspection import OK, SKIPPED, inspect, open_source
+from recipes.images.decode import Reading
+from recipes.images.inspection import OK, SKIPPED, inspect, open_source, reading_of
 from recipes.images.parts import joined_copies
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source, natural_order
@@ -83,7 +84,8 @@ def check(
     good = frame[frame["status"] == OK].reset_index(drop=True)
     if good.empty:
         raise ValueError("data: it holds no readable picture with a label.")
-    features, odd, read = seen(base, source, good, verbose)
+    reading = reading_of(settings, frame.attrs["levels"])
+    features, odd, read = seen(base, source, good, reading, verbose)
     good = good[read].reset_index(drop=True)
     left_out = int((frame["status"] == SKIPPED).sum() + (~read).sum())
     if left_out:
@@ -159,7 +161,7 @@ def describe(table: pd.DataFrame) -> str:
 
 
 def seen(
-    base: Backbone, source: Source, good: pd.DataFrame, verbose: bool
+    base: Backbone, source: Source, good: pd.DataFrame, reading: Reading, verbose: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pooled features, oddities and whether a picture could be read; each is decoded once."""
     pooled = keras.ops.mean(base.model.output, axis=(1, 2))
@@ -173,6 +175,7 @@ def seen(
         list(good["path"]),
         base.image_size,
         BATCH,
+        reading=reading,
         hashes=list(good["hash"]),
         label="Looking at pictures",
         verbose=verbose,
