@@ -14,6 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 COARSE = 16  # pixels a side on which the map is sought first
+_FINE = (0.5, 1.5)  # pixels: the structure that decides
 _TURNS = np.radians([0, -6, 6])
 _ALIKE, _SPARSE = 0.84, 0.12  # correlation that is asked for, and how much more of a line drawing
 
@@ -39,30 +40,45 @@ def fits(first: np.ndarray, second: np.ndarray, zoom: np.ndarray) -> np.ndarray:
     """
     first, second = first.astype("float32"), second.astype("float32")
     found = np.full(len(first), -1.0, "float32")
-    coarse = [_band(pictures, 1.5, 9.0, COARSE) for pictures in (first, second)]
+    coarse = [_band(pictures, 1.5, 4.0, COARSE) for pictures in (first, second)]
     matrix, shift = _start(*coarse, zoom)
     matrix, shift = _improved(*coarse, matrix, shift, steps=5)
     left = np.flatnonzero(_correlation(*coarse, matrix, shift)[0] > 0.65)
-    if len(left) == 0:
-        return found
     matrix, shift = matrix[left], shift[left]
-    middle = [_band(pictures[left], 0.6, 6.0) for pictures in (first, second)]
-    fine = [_band(pictures[left], 0.5, 1.5) for pictures in (first, second)]
+    middle = [_band(pictures[left], 0.6, 3.0) for pictures in (first, second)]
+    fine = [_band(pictures[left], *_FINE) for pictures in (first, second)]
     for steps, least in ((1, 0.3), (3, _ALIKE)):
+        if len(left) == 0:
+            return found
         matrix, shift = _improved(*middle, matrix, shift, steps)
         alike, _, strength = _correlation(*fine, matrix, shift)
         kept = alike > least
         left, matrix, shift = left[kept], matrix[kept], shift[kept]
         alike, strength = alike[kept], strength[kept]
         middle, fine = ([pictures[kept] for pictures in both] for both in (middle, fine))
-    if len(left) == 0:
-        return found
-    spread = _correlation(*middle, matrix, shift)[1]
+    broad = [_band(pictures[left], 0.6, 6.0) for pictures in (first, second)]
+    spread = _correlation(*broad, matrix, shift)[1]
     asked = _ALIKE + _SPARSE * np.clip((0.25 - spread) / 0.1, 0, 1)
     sizes = np.linalg.svd(matrix, compute_uv=False)
     possible = (sizes[:, 0] < 1.4) & (sizes[:, 1] > 0.71) & (strength > 1)
     found[left] = np.where(possible, alike - asked, -1)
     return found
+
+
+def is_judged(pictures: np.ndarray) -> np.ndarray:
+    """Whether each picture, (n, side, side), has the fine structure by which copies are known.
+
+    A plain picture has none, and a tiny or blurred one that was made larger has none of its own.
+
+    Example:
+        >>> noise = np.random.default_rng(0).normal(0, 50, (6, 6))
+        >>> is_judged(np.stack([np.full((48, 48), 7), np.kron(noise, np.ones((8, 8)))])).tolist()
+        [False, True]
+    """
+    fine = _band(pictures.astype("float32"), *_FINE)
+    power = (fine * fine).sum(axis=(1, 2))
+    changes = sum((slope * slope).sum(axis=(1, 2)) for slope in np.gradient(fine, axis=(1, 2)))
+    return (changes > 0.5 * power) & (power > fine[0].size)
 
 
 def _band(pictures: np.ndarray, fine: float, wide: float, side: int = 0) -> np.ndarray:
@@ -118,7 +134,7 @@ def _correlation(first, second, matrix, shift):
     x, y = _grid(first.shape[1])
     moved, inside = _moved(second, matrix, shift)
     weights = inside * (x * x + y * y <= 0.9)
-    one, other = _centred(first.reshape(len(first), -1), weights), _centred(moved, weights)
+    one, other = _centred(first.reshape(moved.shape), weights), _centred(moved, weights)
     product = one * other * weights
     count = weights.sum(1) + 1
     powers = [(values * values * weights).sum(1) for values in (one, other)]
@@ -146,9 +162,9 @@ def _improved(first, second, matrix, shift, steps: int) -> tuple[np.ndarray, np.
     """
     count, side, _ = first.shape
     x, y = _grid(side)
-    down, along = (slope.reshape(count, -1) * (side / 2) for slope in _slopes(first))
+    down, along = (slope.reshape(count, side * side) * (side / 2) for slope in _slopes(first))
     slopes = np.stack([along * x, along * y, along, down * x, down * y, down], axis=2)
-    flat, circle, trust = first.reshape(count, -1), x * x + y * y <= 0.9, np.float32(1)
+    flat, circle, trust = first.reshape(count, side * side), x * x + y * y <= 0.9, np.float32(1)
     for _ in range(steps):
         moved, inside = _moved(second, matrix, shift)
         weights = inside * circle * trust

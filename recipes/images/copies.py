@@ -14,20 +14,21 @@ import pandas as pd
 from PIL import Image
 from scipy.fft import dct
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components, dijkstra
 from threadpoolctl import threadpool_limits
 
-from recipes.images.alignment import fits
+from recipes.images.alignment import fits, is_judged
 from recipes.progress import track
 
 SIDE = 48
 COPY_GROUP = "copy_group"  # the column of a table of pictures
-LARGE = 50  # members from which a group may hang together by its weakest links alone
+LARGE = 50  # members from which a group is looked at once more
+_REACH = 4  # links from the centre of a large group to its edge
 _WAVES = 8  # a side, of which a picture's coarsest structure is made
 _ZOOMS = (1.0, 0.9)
 _NEIGHBOURS, _NEAR = 8, 0.62
 _BLOCK = 1 << 23  # numbers in memory at a time
-_PAIRS = 256
+_PAIRS = 64
 
 
 def thumbnail(picture: Image.Image) -> np.ndarray:
@@ -114,7 +115,8 @@ def near_copies(
 
     A picture is a near copy of another if it shows at least four fifths of it a side, in any of
     the eight orientations, turned by about ten degrees or less, larger, smaller, lighter, darker
-    or worse. Plain pictures are none; of drawings with few lines only close copies are found.
+    or worse. Plain and blurred pictures are not judged; of drawings with few lines only close
+    copies are found.
 
     Args:
         thumbnails: of `thumbnail`, uint8 (n, 48, 48).
@@ -132,7 +134,9 @@ def near_copies(
         [-1, -1, 0, -1, -1, 0]
     """
     found = np.full(len(thumbnails), -1)
-    judged = np.flatnonzero(thumbnails.std(axis=(1, 2)) > 3) if len(thumbnails) else found
+    blocks = range(0, len(thumbnails), _BLOCK // SIDE**2)
+    texture = [is_judged(thumbnails[start : start + blocks.step]) for start in blocks]
+    judged = np.flatnonzero(np.concatenate([*texture, np.empty(0, bool)]))
     if len(judged) < 2:
         return found
     thumbnails = thumbnails[judged]
@@ -146,29 +150,34 @@ def near_copies(
 
     starts = range(0, len(first), _PAIRS)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        found_ = track(pool.map(score, starts), "Comparing", len(starts), "blocks", verbose)
-        scores = np.concatenate([*found_, np.empty(0)])
-    found[judged] = _groups(first, second, scores, len(judged))
+        parts = track(pool.map(score, starts), "Comparing", len(starts), "blocks", verbose)
+        scores = np.concatenate([*parts, np.empty(0)])
+    kept = scores >= 0
+    found[judged] = _groups(first[kept], second[kept], len(judged))
     return found
 
 
-def _groups(first, second, scores, count: int) -> np.ndarray:
-    """Connected pictures; a large group keeps the better of its links only, lest it be a chain."""
-    kept = scores >= 0
-    for asked in (0.04, 0.08):
-        labels = _connected(first[kept], second[kept], count)
-        large = np.bincount(labels)[labels] > LARGE
-        kept &= ~large[first] | (scores >= asked)
-    labels = _connected(first[kept], second[kept], count)
+def _groups(first: np.ndarray, second: np.ndarray, count: int) -> np.ndarray:
+    """Connected pictures; a large group is cut where it is a chain, as of a view that moves on.
+
+    It is then what a few links lead to from the picture that has most of them, and so is the rest.
+    """
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(count, count)).tocsr()
+    graph = graph + graph.T
+    labels = connected_components(graph, directed=False)[1]
+    for label in np.flatnonzero(np.bincount(labels) > LARGE):
+        left = np.flatnonzero(labels == label)
+        while len(left):
+            inner = graph[left][:, left]
+            centre = int(np.diff(inner.indptr).argmax())
+            steps = dijkstra(inner, unweighted=True, indices=centre, limit=_REACH)
+            near = np.isfinite(steps)
+            labels[left[near]] = labels.max() + 1
+            left = left[~near]
     alone = np.bincount(labels)[labels] == 1
     numbers = np.full(count, -1)
     numbers[~alone] = np.unique(labels[~alone], return_inverse=True)[1]
     return numbers
-
-
-def _connected(first, second, count: int) -> np.ndarray:
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
 
 
 def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -236,7 +245,7 @@ def _orientations(waves: np.ndarray) -> list[np.ndarray]:
 
 
 def _turned(pictures: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """Each picture in one of the eight orientations: 4 * transposed + 2 * upside down + mirrored."""
+    """Each picture in an orientation from 0 to 7: 4 * transposed + 2 * upside down + mirrored."""
     pictures = pictures.copy()
     for bit, axes in ((4, None), (2, 1), (1, 2)):
         chosen = (turns & bit) > 0

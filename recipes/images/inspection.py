@@ -46,10 +46,11 @@ def scan(
         One row a file: `path` (relative), `part` ("" unless there are ready-made parts), `class`
         (several labels separated by semicolons), `group`, `width`, `height`, `mode`, `format`,
         `bytes`, `hash` (SHA-256 of the content), `low` and `high` (between which the values of a
-        picture with more than 8 bits lie), `plain` (whether it is of one colour), `copy_group` (the
-        same for near copies, "" for others), `status` ("ok", "skipped", or "unlabelled" in a test part without labels) and `reason`. `attrs` has the
-        `folder`, `several_labels`, the `layout` in words, the `levels` (what becomes black and
-        white of more than 8 bits) and the `notes`: what else was found out about the source.
+        picture with more than 8 bits lie), `plain` (whether it is of one colour), `status` ("ok",
+        "skipped", or "unlabelled" in a test part without labels), `reason` and `copy_group` (the
+        same for near copies of each other, "" for other pictures). `attrs` has the `folder`,
+        `several_labels`, the `layout` in words, the `levels` (what becomes black and white of more
+        than 8 bits) and the `notes`: what else was found out about the source.
 
     Raises:
         FileNotFoundError: there is no such folder or file.

@@ -26,9 +26,9 @@ def split(
     """Give each good picture its part.
 
     Parts that the folder has ready-made are respected; what is missing of validation and test is
-    taken from train. Copies, near copies and pictures of one group go into one part. Copies that lie in
-    several classes contradict each other and are skipped; a copy that lies in several ready-made
-    parts is kept in the test part, or else in validation; so is a near copy.
+    taken from train. Copies, near copies and pictures of one group go into one part. Exact copies
+    that lie in several classes contradict each other and are skipped; a copy or near copy that
+    lies in several ready-made parts is kept in the test part, or else in validation.
 
     Args:
         frame: what `recipes.scan` gave.

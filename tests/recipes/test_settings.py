@@ -48,6 +48,7 @@ VALUES = {
     "allow_empty_classes": (True, [1, "yes", None]),
     "resize": ("pad", ["squish", None, 1]),
     "background": ("#102030", ["no colour", "", 3, None, (1, 2, 3)]),
+    "near_copies": (False, [1, "yes", None]),
     "max_pixels": (10**9, [0, -1, 1.5, "much", None]),
     "backbone": ("ResNet50", []),
     "weights": ("pretrained", ["", 7]),
