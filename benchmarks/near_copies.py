@@ -140,7 +140,8 @@ def many(paths: list[Path], count: int) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     print(
-        f"comparison: {seconds:.1f} s, {peak / 1e6:.0f} MB at the peak, {(found >= 0).sum():,} copies"
+        f"comparison: {seconds:.1f} s, {peak / 1e6:.0f} MB at the peak, "
+        f"{(found >= 0).sum():,} pictures in groups"
     )
     model = backbones.get("efficientnet_lite0", image_size=224).model
     batch = np.zeros((32, 224, 224, 3), "uint8")

@@ -8,6 +8,7 @@ Source:
     S. Baker and I. Matthews, "Lucas-Kanade 20 Years On: A Unifying Framework", IJCV 2004.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,8 @@ from scipy.ndimage import gaussian_filter1d
 COARSE = 16  # pixels a side on which the map is sought first
 _FINE = (0.5, 1.5)  # pixels: the structure that decides
 _TURNS = np.radians([0, -6, 6])
-_ALIKE, _SPARSE = 0.84, 0.12  # correlation that is asked for, and how much more of a line drawing
+_ALIKE, _SPARSE = 0.84, 0.12  # correlation that is asked for, and how much more of a drawing
+_SINGLE = 0.06  # share of the pixels below which a drawing is a stroke, like any other stroke
 
 
 def fits(first: np.ndarray, second: np.ndarray, zoom: np.ndarray) -> np.ndarray:
@@ -41,26 +43,27 @@ def fits(first: np.ndarray, second: np.ndarray, zoom: np.ndarray) -> np.ndarray:
     first, second = first.astype("float32"), second.astype("float32")
     found = np.full(len(first), -1.0, "float32")
     coarse = [_band(pictures, 1.5, 4.0, COARSE) for pictures in (first, second)]
-    matrix, shift = _start(*coarse, zoom)
-    matrix, shift = _improved(*coarse, matrix, shift, steps=5)
-    left = np.flatnonzero(_correlation(*coarse, matrix, shift)[0] > 0.65)
+    matrix, shift = _start(coarse, zoom)
+    matrix, shift = _improved(coarse, matrix, shift, steps=5)
+    left = np.flatnonzero(_correlation(coarse, matrix, shift)[0] > 0.65)
     matrix, shift = matrix[left], shift[left]
     middle = [_band(pictures[left], 0.6, 3.0) for pictures in (first, second)]
     fine = [_band(pictures[left], *_FINE) for pictures in (first, second)]
     for steps, least in ((1, 0.3), (3, _ALIKE)):
         if len(left) == 0:
             return found
-        matrix, shift = _improved(*middle, matrix, shift, steps)
-        alike, _, strength = _correlation(*fine, matrix, shift)
+        matrix, shift = _improved(middle, matrix, shift, steps)
+        alike, _, strength = _correlation(fine, matrix, shift)
         kept = alike > least
         left, matrix, shift = left[kept], matrix[kept], shift[kept]
         alike, strength = alike[kept], strength[kept]
-        middle, fine = ([pictures[kept] for pictures in both] for both in (middle, fine))
+        middle, fine = ([one[kept] for one in both] for both in (middle, fine))
     broad = [_band(pictures[left], 0.6, 6.0) for pictures in (first, second)]
-    spread = _correlation(*broad, matrix, shift)[1]
+    spread = _correlation(broad, matrix, shift)[1]
     asked = _ALIKE + _SPARSE * np.clip((0.25 - spread) / 0.1, 0, 1)
     sizes = np.linalg.svd(matrix, compute_uv=False)
     possible = (sizes[:, 0] < 1.4) & (sizes[:, 1] > 0.71) & (strength > 1)
+    possible &= spread > _SINGLE
     found[left] = np.where(possible, alike - asked, -1)
     return found
 
@@ -126,11 +129,12 @@ def _centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return values - (values * weights).sum(1, keepdims=True) / (weights.sum(1, keepdims=True) + 1)
 
 
-def _correlation(first, second, matrix, shift):
+def _correlation(both: Sequence[np.ndarray], matrix: np.ndarray, shift: np.ndarray):
     """The correlation, the share of the pixels that it rests on, and the structure's strength.
 
     Within the inscribed circle: a corner that a rotation filled lies outside.
     """
+    first, second = both
     x, y = _grid(first.shape[1])
     moved, inside = _moved(second, matrix, shift)
     weights = inside * (x * x + y * y <= 0.9)
@@ -144,22 +148,25 @@ def _correlation(first, second, matrix, shift):
     return np.where(covered, alike, -1), spread, np.sqrt(np.minimum(*powers) / count)
 
 
-def _start(first, second, zoom) -> tuple[np.ndarray, np.ndarray]:
+def _start(both: Sequence[np.ndarray], zoom: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The best of a few turns."""
-    shift = np.zeros((len(first), 2), "float32")
+    shift = np.zeros((len(zoom), 2), "float32")
     tried = []
     for turn in _TURNS:
         rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         tried.append((rotation / zoom[:, None, None]).astype("float32"))
-    scores = [_correlation(first, second, matrix, shift)[0] for matrix in tried]
-    return np.stack(tried)[np.argmax(scores, axis=0), np.arange(len(first))], shift
+    scores = [_correlation(both, matrix, shift)[0] for matrix in tried]
+    return np.stack(tried)[np.argmax(scores, axis=0), np.arange(len(zoom))], shift
 
 
-def _improved(first, second, matrix, shift, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def _improved(
+    both: Sequence[np.ndarray], matrix, shift, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Some steps of the inverse compositional method, in which pixels that do not fit count less.
 
     What a rotation filled in, or another background, would pull the map away.
     """
+    first, second = both
     count, side, _ = first.shape
     x, y = _grid(side)
     down, along = (slope.reshape(count, side * side) * (side / 2) for slope in _slopes(first))
