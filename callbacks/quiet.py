@@ -7,25 +7,45 @@ import logging
 import os
 import sys
 import tempfile
+from importlib.machinery import PathFinder
 
 
-def import_keras() -> None:
-    """Import Keras; what its backend prints meanwhile is shown only where the import fails.
+def install() -> None:
+    """From now on Keras is imported without notes, whoever imports it first.
 
-    TensorFlow's warning that Keras compiled several models is left out from then on: a model is
-    compiled for each frozen boundary, and for each trial of a search, and is meant to be.
+    They are shown where the import fails. TensorFlow's warning that Keras compiled several models
+    is left out too: one is compiled for each frozen boundary, and for each trial of a search.
     """
     logger = logging.getLogger("tensorflow")
     if not any(isinstance(one, _SeveralModels) for one in logger.filters):
         logger.addFilter(_SeveralModels())
-    if "keras" in sys.modules:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "keras" not in sys.modules and _Finder not in sys.meta_path:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        sys.meta_path.insert(0, _Finder)
+
+
+class _Finder:
+    """Finds Keras where it lies, and loads it in silence."""
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name != "keras":
+            return None
+        sys.meta_path.remove(cls)
+        spec = PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _in_silence(load, module)  # type: ignore
+        return spec
+
+
+def _in_silence(load, module) -> None:
+    """Load a module; what is written to the error stream meanwhile is shown only if it fails."""
     with tempfile.TemporaryFile() as notes:
         kept = os.dup(2)
         os.dup2(notes.fileno(), 2)
         try:
-            import keras  # noqa: F401
+            load(module)
         except BaseException:
             notes.seek(0)
             os.write(kept, notes.read())

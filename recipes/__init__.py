@@ -7,7 +7,8 @@ Keras nor TensorFlow.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from recipes.callbacks import quiet
+import recipes.callbacks  # noqa: F401  it keeps Keras' import quiet
+from recipes.saving import announce
 
 if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes import callbacks as callbacks
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
         predict as predict,
     )
     from recipes.run import Run as Run
+    from recipes.saving import load_model as load_model
     from recipes.settings import (
         DataSettings as DataSettings,
         Settings as Settings,
@@ -78,6 +80,7 @@ _PLACES = {
     "recipes.workflow": ("fit", "fit_folder", "rerun"),
     "recipes.prediction": ("load_classifier", "predict"),
     "recipes.run": ("Run",),
+    "recipes.saving": ("load_model",),
     "recipes.export": ("export_run",),
     "recipes.strategies": ("FineTuneStrategy", "Phase"),
     "recipes.classifiers.cnn": ("cnn",),
@@ -103,11 +106,12 @@ _PLACES = {
     "recipes.backbones.checkpoint": ("load_torch_checkpoint",),
     "recipes.backbones.mapping": ("assign_torch_weights",),
 }
-_WITHOUT_KERAS = ("recipes.settings", "recipes.images.inspection", "recipes.run")
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 
 # Each has a `get`: `recipes.scaling.get("standard", data=table)`.
 _MODULES = ("activations", "initializers", "normalization", "regularizers", "scaling")
+
+announce()
 
 __version__ = "0.1.0"
 __all__ = sorted([*_MODULE_OF, *_MODULES])
@@ -116,8 +120,6 @@ __all__ = sorted([*_MODULE_OF, *_MODULES])
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        if _MODULE_OF.get(name) not in (None, *_WITHOUT_KERAS) or name in _MODULES:
-            quiet.import_keras()
         if name in _MODULES:
             return import_module(f"recipes.ingredients.{name}")
         if name not in _MODULE_OF:

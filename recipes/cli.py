@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from recipes import settings
-from recipes.callbacks import quiet
 from recipes.settings import default_in_words, options_of
 
 UNUSABLE = 2
@@ -129,7 +128,7 @@ def _add_settings(parser: argparse.ArgumentParser, titles: dict[str, str]) -> No
             continue
         rule = one.metadata["rule"]
         how: dict[str, Any] = {}
-        if rule is settings.TRUTH:
+        if rule is settings.WEIGHTS:  # weights themselves are for Python
             how = {"action": argparse.BooleanOptionalAction}
         elif rule is settings.COLUMNS:
             how = {"nargs": "+", "metavar": "COLUMN"}
@@ -170,7 +169,6 @@ def _add_search_options(search: argparse.ArgumentParser) -> None:
 
 
 def _fit(**options) -> None:
-    quiet.import_keras()
     from recipes.workflow import fit
 
     _show(fit(**_columns(options)))
@@ -204,7 +202,6 @@ def _show(run) -> None:
 
 
 def _predict(csv: str | None = None, **options) -> None:
-    quiet.import_keras()
     from recipes.prediction import predict
 
     _print_table(predict(**options), csv)
@@ -221,35 +218,31 @@ def _scan(csv: str | None = None, **options) -> None:
 
 
 def _demo(**options) -> None:
-    quiet.import_keras()
     from recipes.demo import fit_demo
 
     _show(fit_demo(**options))
 
 
 def _rerun(**options) -> None:
-    quiet.import_keras()
     from recipes.workflow import rerun
 
     found = rerun(**options)
     if found.same:
-        print("matches   every weight is the same, bit for bit")
+        print(f"{'matches':18}every weight is the same, bit for bit")
     else:
-        print(f"differs   by {found.largest_difference:.3g} at the most in a weight")
+        print(f"{'differs':18}by {found.largest_difference:.3g} at the most in a weight")
     for name, (before, now) in found.conditions.items():
-        print(f"{name:10}{before}, now {now}")
+        print(f"{name:18}{before}, now {now}")
     _show(found.run)
 
 
 def _export(**options) -> None:
-    quiet.import_keras()
     from recipes.export import export_run
 
     print(export_run(**options))
 
 
 def _search(data: str, recipe: str | None = None, **options) -> None:
-    quiet.import_keras()
     from recipes.tuning.search import search
 
     numbers = "target" in options
@@ -275,7 +268,6 @@ def _numbers(path: str):
 
 
 def _backbones() -> None:
-    quiet.import_keras()
     from recipes import backbones
 
     print("\n".join(backbones.names()))

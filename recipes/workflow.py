@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import keras
-import numpy as np
 import pandas as pd
 
 from recipes import backbones, report, strategies
@@ -21,17 +20,14 @@ from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
-from recipes.images.split import (
-    IMBALANCED_FROM,
-    class_weights as balanced_weights,
-    imbalance_ratio,
-)
+from recipes.keras_setup import describe, require_channels_last
 from recipes.prediction import answers
 from recipes.progress import say, say_all
 from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
     ChoosingSettings,
     DataSettings,
+    GivenWeights,
     ModelSettings,
     Options,
     Settings,
@@ -39,7 +35,7 @@ from recipes.settings import (
     options_of,
 )
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import novelty, parallel, refine, results, timing
+from recipes.transfer import novelty, parallel, refine, results, weighing
 from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.fine_tune import fine_tune
@@ -119,7 +115,7 @@ def fit_folder(
     dropout: float = ModelSettings.dropout,
     augmentation: str = TrainingSettings.augmentation,
     views: int = TrainingSettings.views,
-    class_weights: bool | None = TrainingSettings.class_weights,
+    class_weights: GivenWeights = TrainingSettings.class_weights,
     validation: float = DataSettings.validation,
     test: float = DataSettings.test,
     groups: str | None = DataSettings.groups,
@@ -159,7 +155,8 @@ def fit_folder(
         views: versions of each training picture in the cache of a frozen part; those after the
             first are augmented, and each costs one more forward pass.
         class_weights: whether rare classes weigh more; by default where the largest class has
-            1.5 times the pictures of the smallest, or more.
+            1.5 times the pictures of the smallest, or more. Or the weights: one for each class in
+            order, or by a class's name or place (those left out weigh 1).
         validation: share of the pictures that decides when to stop.
         test: share of the pictures that is used once, at the end; 0 for none.
         groups: a CSV file (file, group) or a regular expression with one group in parentheses,
@@ -246,13 +243,22 @@ def _train(
     pictures = Collection.open(data, settings.data, seed=seed, verbose=verbose)
     found = pictures.summary()
     say_all(found, verbose)
-    identity = {**settings.to_dict(), "content": pictures.key(), "versions": results.versions()}
+    identity = {
+        **settings.to_dict(),
+        "content": pictures.key(),
+        "versions": results.versions(),
+        "keras": describe(),
+    }
     parallel.agree(identity)
+    wanted = settings.training.class_weights
+    given = weighing.given_weights(pictures.task, wanted)
     with WorkFolder.open(output, identity, overwrite=overwrite) as work:
         transfer = choose.start(settings, pictures.task, choose.named(settings))
         training, frame = _decoded(pictures, settings, transfer.backbone, work, verbose)
-        weights, weighing = _class_weights(training, settings.training.class_weights)
-        found["time"] = _time(settings, transfer, training)
+        weights, weighed = weighing.class_weights(
+            training.task, training["train"].labels, wanted, given
+        )
+        found["time"] = choose.expected_time(settings, transfer, training)
         say_all({"time": found["time"]}, verbose)
         decision = choose.choose(settings, transfer, training, work, weights)
         plan = choose.named(settings) or strategies.get(decision.strategy)
@@ -278,7 +284,7 @@ def _train(
             "config": {**_given(data, pictures.source, output), **settings.to_dict()},
             "decision": decision.to_dict(),
             "strategy": plan.to_dict(),
-            "class_weights": weighing,
+            "class_weights": weighed,
             "audit": audits,
             "temperature": temperature,
             "devices": asdict(parallel.current()),
@@ -314,45 +320,6 @@ def _decoded(
     return training, frame
 
 
-def _time(settings: Settings, transfer: TransferModel, training: TrainingData) -> str:
-    """How long the training will take, in words."""
-    picture = timing.seconds_a_picture(transfer, training)
-
-    def most(name: str | FineTuneStrategy) -> str:
-        plan, epochs = strategies.get(name), settings.training.epochs
-        plan = plan.with_epochs(epochs) if epochs else plan
-        size = settings.training.batch_size
-        return timing.in_words(timing.estimate(transfer, plan, training, size, picture))
-
-    named = choose.named(settings)
-    if named is not None:
-        return f"at the most about {most(named)}"
-    return (
-        f"at the most about {most('small_similar')} where the classifier alone is trained, "
-        f"{most('large_similar')} where the whole network is"
-    )
-
-
-def _class_weights(
-    training: TrainingData, wanted: bool | None
-) -> tuple[np.ndarray | None, dict[str, bool | float]]:
-    """A weight a class where classes are to count alike, and what `run.json` says of it."""
-    task, labels = training.task, training["train"].labels
-    if task.name == "multilabel":
-        if wanted:
-            raise ValueError(
-                "class_weights: they are for one label a picture; of several labels each has a "
-                "threshold of its own."
-            )
-        counts = task.counts(labels)
-        return None, {"used": False, "imbalance": float(counts.max() / max(counts.min(), 1))}
-    kinds = task.kinds(labels)
-    imbalance = imbalance_ratio(kinds)
-    used = imbalance >= IMBALANCED_FROM if wanted is None else wanted
-    weights = balanced_weights(kinds, len(task.classes)) if used else None
-    return weights, {"used": bool(used), "imbalance": imbalance}
-
-
 def _given(data: Any, source: Source, output: str) -> dict[str, str | None]:
     """What `run.json` says of the data: what was given, and the folder of the pictures."""
     path = os.path.abspath(data) if isinstance(data, str | Path) else None
@@ -383,6 +350,7 @@ def _predict_unlabelled(
 
 def _check(settings: Settings) -> None:
     """Refuse what can be refused before a picture is read, and that settings cannot know."""
+    require_channels_last()
     if not isinstance(settings.model.backbone, Backbone):
         backbones.canonical_name(settings.model.backbone)
     backbones.known_weights(settings.model.weights)

@@ -6,6 +6,7 @@ import keras
 
 from recipes.backbones import applications, efficientnet_lite
 from recipes.backbones.base import Backbone, Stage
+from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
 
 __all__ = ["Backbone", "Stage", "get", "imagenet_classifier", "names"]
@@ -45,6 +46,7 @@ def get(
         >>> get("efficientnet_lite0", weights=None, image_size=64).input_shape
         (64, 64, 3)
     """
+    require_channels_last()
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     weights = known_weights(weights)
     if size is not None and min(size) < 32:
@@ -114,6 +116,7 @@ def imagenet_classifier(name: str) -> tuple[keras.Model, list[str]]:
     Raises:
         ValueError: another name.
     """
+    require_channels_last()
     find(name, efficientnet_lite.VARIANTS, what="pretrained classifier")
     path = Path(__file__).with_name("imagenet_classes.txt")
     classes = path.read_text(encoding="utf-8").splitlines()
