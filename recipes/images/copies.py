@@ -23,12 +23,12 @@ from recipes.progress import track
 SIDE = 48
 COPY_GROUP = "copy_group"  # the column of a table of pictures
 LARGE = 50  # members from which a group is looked at once more
-_REACH = 4  # links from the centre of a large group to its edge
+_REACH = 8  # links from the centre of a large group to its edge
 _WAVES = 8  # a side, of which a picture's coarsest structure is made
 _ZOOMS = (1.0, 0.9)
 _NEIGHBOURS, _NEAR = 8, 0.62
 _BLOCK = 1 << 23  # numbers in memory at a time
-_PAIRS = 64
+_ROUND, _PAIRS = 2048, 64  # pairs between two looks at what is connected, and in a block
 
 
 def thumbnail(picture: Image.Image) -> np.ndarray:
@@ -142,19 +142,30 @@ def near_copies(
     thumbnails = thumbnails[judged]
     first, second, query = _candidates(thumbnails)
 
-    def score(start: int) -> np.ndarray:
-        pairs = slice(start, start + _PAIRS)
+    def score(pairs: np.ndarray) -> np.ndarray:
         zooms, turns = np.divmod(query[pairs], 8)
         turned = _turned(thumbnails[first[pairs]], turns)
-        return fits(turned, thumbnails[second[pairs]], np.array(_ZOOMS)[zooms])
+        return fits(turned, thumbnails[second[pairs]], np.array(_ZOOMS)[zooms]) >= 0
 
-    starts = range(0, len(first), _PAIRS)
+    links = np.zeros(0, int)
+    steps = range(0, len(first), _ROUND)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        parts = track(pool.map(score, starts), "Comparing", len(starts), "blocks", verbose)
-        scores = np.concatenate([*parts, np.empty(0)])
-    kept = scores >= 0
-    found[judged] = _groups(first[kept], second[kept], len(judged))
+        for start in track(steps, "Comparing", len(steps), "rounds", verbose):
+            labels = _connected(first[links], second[links], len(judged))[1]
+            pairs = np.arange(start, min(start + _ROUND, len(first)))
+            pairs = pairs[labels[first[pairs]] != labels[second[pairs]]]  # the others are known
+            if len(pairs):
+                blocks = np.array_split(pairs, -(-len(pairs) // _PAIRS))
+                links = np.append(links, pairs[np.concatenate([*pool.map(score, blocks)])])
+    found[judged] = _groups(first[links], second[links], len(judged))
     return found
+
+
+def _connected(first: np.ndarray, second: np.ndarray, count: int):
+    """The graph of the links, and the number of each picture's connected part."""
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(count, count)).tocsr()
+    graph = graph + graph.T
+    return graph, connected_components(graph, directed=False)[1]
 
 
 def _groups(first: np.ndarray, second: np.ndarray, count: int) -> np.ndarray:
@@ -162,9 +173,7 @@ def _groups(first: np.ndarray, second: np.ndarray, count: int) -> np.ndarray:
 
     It is then what a few links lead to from the picture that has most of them, and so is the rest.
     """
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(count, count)).tocsr()
-    graph = graph + graph.T
-    labels = connected_components(graph, directed=False)[1]
+    graph, labels = _connected(first, second, count)
     for label in np.flatnonzero(np.bincount(labels) > LARGE):
         left = np.flatnonzero(labels == label)
         while len(left):
@@ -181,7 +190,7 @@ def _groups(first: np.ndarray, second: np.ndarray, count: int) -> np.ndarray:
 
 
 def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs whose coarsest structure is alike: the two pictures, and how the first is to be seen.
+    """Pairs whose coarsest structure is alike, the most alike first, and how to see their first.
 
     The last is `8 * zoom + orientation`.
     """
@@ -206,7 +215,7 @@ def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     first, second, near = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.argsort(-near, kind="stable")
     pairs = np.minimum(first, second) * count + np.maximum(first, second)
-    once = order[np.unique(pairs[order], return_index=True)[1]]
+    once = order[np.sort(np.unique(pairs[order], return_index=True)[1])]
     first, second = first[once], second[once]
     seen = [(query[first] * whole[second]).sum(axis=(1, 2)) for query in queries]
     return first, second, np.argmax(seen, axis=0)
