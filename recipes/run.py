@@ -217,7 +217,7 @@ def compare_runs(before: Run, now: Run) -> Comparison:
 def read_table(path: Path) -> pd.DataFrame:
     """A table in which names stay texts: a class may be called "7" or "NA"."""
     check_size(path, MAX_TABLE_BYTES)
-    texts = ("path", "part", "class", "group", "hash", "file", "truth", "prediction")
+    texts = ("path", "part", "class", "group", "copy_group", "hash", "file", "truth", "prediction")
     texts += ("label", "suggested", "issue", "reason")
     return pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(texts, str))
 

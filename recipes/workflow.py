@@ -124,6 +124,7 @@ def fit_folder(
     allow_empty_classes: bool = DataSettings.allow_empty_classes,
     resize: str = DataSettings.resize,
     background: str = DataSettings.background,
+    near_copies: bool = DataSettings.near_copies,
     max_pixels: int = DataSettings.max_pixels,
     large_from: int = ChoosingSettings.large_from,
     dissimilar_from: float = ChoosingSettings.dissimilar_from,
@@ -167,6 +168,7 @@ def fit_folder(
             used.
         resize: how a picture becomes as wide and high as the model's: "squash", "pad" or "crop".
         background: a colour: what shows where a picture is transparent, and the margin of "pad".
+        near_copies: whether near copies of a picture stay in one part.
         max_pixels: larger pictures are skipped before they are decoded.
         large_from: pictures a class from which "auto" counts the data as many.
         dissimilar_from: divergence in nats from which "auto" counts them as unlike.
@@ -213,6 +215,7 @@ def fit_folder(
         allow_empty_classes=allow_empty_classes,
         resize=resize,
         background=background,
+        near_copies=near_copies,
         max_pixels=max_pixels,
         large_from=large_from,
         dissimilar_from=dissimilar_from,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from recipes.images.copies import thumbnail
 from recipes.images.decode import Reading, resized
 from recipes.images.sources import COLUMNS, Listing, Source
 from recipes.tasks.base import SEPARATOR
@@ -64,11 +65,12 @@ class Arrays(Source):
         return np.broadcast_to(as_8_bits(pixels), (*pixels.shape[:2], 3)).tobytes()
 
     def examine(self, content: bytes, reading: Reading) -> dict:
-        """Width and height, which all pictures of an array share, and whether it is plain."""
+        """Width and height, which all pictures share, whether it is plain, and its thumbnail."""
         height, width = self.pictures.shape[1:3]
-        pixels = np.frombuffer(content, "uint8").reshape(-1, 3)
-        plain = bool((pixels == pixels[0]).all())
-        return {"width": width, "height": height, "mode": "RGB", "format": "array", "plain": plain}
+        pixels = np.frombuffer(content, "uint8").reshape(height, width, 3)
+        found = {"width": width, "height": height, "mode": "RGB", "format": "array"}
+        found["plain"] = bool((pixels == pixels[0, 0]).all())
+        return {**found, "thumbnail": thumbnail(Image.fromarray(pixels))}
 
     def decode(self, content: bytes, image_size: tuple[int, int], reading: Reading) -> np.ndarray:
         """A picture's pixels at another size."""
