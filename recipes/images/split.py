@@ -9,6 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from recipes.images.copies import COPY_GROUP
 from recipes.images.inspection import OK, SKIPPED, UNLABELLED, skipped_in_words
+from recipes.lookup import nearest
 from recipes.tasks.base import SEPARATOR
 
 PARTS = ("train", "validation", "test")
@@ -80,6 +81,7 @@ def split(
     parts = frame.loc[good.index, "part"].where(frame.loc[good.index, "part"] != "", "train")
     frame.loc[good.index, "part"] = parts
     copies = COPY_GROUP in good and bool((good[COPY_GROUP] != "").any())
+    _check_trained(labels, good["part"])
     _check_classes(labels, parts, {"train"} if several_labels else {"train", *shares}, copies)
     return frame
 
@@ -211,6 +213,22 @@ def _units(good: pd.DataFrame) -> np.ndarray:
     graph = coo_array((np.ones(len(start)), (start, end)), shape=(size, size))
     labels = connected_components(graph, directed=False)[1][:count]
     return np.unique(labels, return_inverse=True)[1]
+
+
+def _check_trained(labels: pd.DataFrame, ready: pd.Series) -> None:
+    """Refuse classes of ready-made parts that the train part does not know, as a misspelt one."""
+    to_learn = labels[ready.isin(["", "train"])].sum(axis=0) > 0
+    texts = []
+    for name in labels.columns[~to_learn]:
+        where = sorted(set(ready[labels[name] > 0]), key=PARTS.index)
+        near = nearest(name, labels.columns[to_learn])
+        hint = f", where there is {near!r}" if near else ""
+        texts.append(f"{name!r} is in {' and '.join(where)} and not in train{hint}")
+    if texts:
+        raise ValueError(
+            f"folder: {'; '.join(texts)}. A class is called the same in each part, and is learned "
+            "from train."
+        )
 
 
 def _check_classes(labels: pd.DataFrame, parts: pd.Series, needed: set[str], copies: bool) -> None:
