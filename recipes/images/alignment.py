@@ -18,6 +18,8 @@ COARSE = 16  # pixels a side on which the map is sought first
 _FINE = (0.5, 1.5)  # pixels: the structure that decides
 _TURNS = np.radians([0, -6, 6])
 _ALIKE, _SPARSE = 0.84, 0.12  # correlation that is asked for, and how much more of a drawing
+# Steps on the coarse version, and the correlation after them that all but one copy in 500 has.
+_GATES = ((0, 0.3), (2, 0.7))
 _SINGLE = 0.06  # share of the pixels below which a drawing is a stroke, like any other stroke
 
 
@@ -44,9 +46,13 @@ def fits(first: np.ndarray, second: np.ndarray, zoom: np.ndarray) -> np.ndarray:
     found = np.full(len(first), -1.0, "float32")
     coarse = [_band(pictures, 1.5, 4.0, COARSE) for pictures in (first, second)]
     matrix, shift = _start(coarse, zoom)
-    matrix, shift = _improved(coarse, matrix, shift, steps=5)
-    left = np.flatnonzero(_correlation(coarse, matrix, shift)[0] > 0.65)
-    matrix, shift = matrix[left], shift[left]
+    left = np.arange(len(first))
+    for steps, least in _GATES:
+        if steps:
+            matrix, shift = _improved(coarse, matrix, shift, steps)
+        kept = _correlation(coarse, matrix, shift)[0] > least
+        left, matrix, shift = left[kept], matrix[kept], shift[kept]
+        coarse = [pictures[kept] for pictures in coarse]
     middle = [_band(pictures[left], 0.6, 3.0) for pictures in (first, second)]
     fine = [_band(pictures[left], *_FINE) for pictures in (first, second)]
     for steps, least in ((1, 0.3), (3, _ALIKE)):
@@ -98,6 +104,7 @@ def _smoothing(size: int, side: int, width: float) -> np.ndarray:
     return smooth.reshape(side, size // side, size).mean(axis=1)
 
 
+@cache
 def _grid(side: int) -> tuple[np.ndarray, np.ndarray]:
     """The coordinates of the pixels' centres, from -1 to 1: along a row, and along a column."""
     centres = ((np.arange(side) + 0.5) / side * 2 - 1).astype("float32")
