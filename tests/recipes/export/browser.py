@@ -14,6 +14,7 @@ SWITCHES = (
     *("--disable-dev-shm-usage", "--disable-extensions", "--disable-component-update"),
     *("--disable-background-networking", "--use-fake-device-for-media-stream"),
     "--use-fake-ui-for-media-stream",
+    "--hide-scrollbars",
 )
 # The protocol's pipes have to be the descriptors 3 and 4.
 _START = """
