@@ -5,7 +5,15 @@ The public names are loaded when they are first used; `registry.py` says from wh
 
 from typing import TYPE_CHECKING
 
-from .registry import MODULE_OF, SCHEMES as SCHEMES, get as get, load, names as names
+from . import quiet
+from .registry import (
+    MODULE_OF,
+    SCHEMES as SCHEMES,
+    announce_classes,
+    get as get,
+    load,
+    names as names,
+)
 
 if TYPE_CHECKING:  # what an editor and a type checker see
     from .base import LearningRateDecay as LearningRateDecay
@@ -56,6 +64,9 @@ else:
             raise AttributeError(f"module 'callbacks' has no attribute {name!r}")
         return load(name)
 
+
+quiet.install()
+announce_classes()
 
 __all__ = sorted([*MODULE_OF, "get", "names"])
 

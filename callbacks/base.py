@@ -11,7 +11,7 @@ import pandas as pd
 from .leading import Leader
 from .lookup import unknown
 from .registry import get
-from .rules import NotNegative, Unit, rule_of, words_of
+from .rules import Led, NotNegative, Unit, rule_of, words_of
 from .serialization import deserialized, registered, serialized
 from .table import TableSchedule
 
@@ -36,10 +36,16 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
         learning_rate: the base rate. None takes the one that the optimizer was made with, and
             outside of training 1.0, so that the curve shows factors.
         per: what is counted, "step" (batches) or "epoch".
+        optimizer: the one to lead, where a model has several: the optimizer itself, or its name as
+            an attribute of the model. The one that the model was compiled with by default. Only a
+            name is saved with the scheme.
+
+    A scheme may serve one training after another. With an optimizer that has taken steps under it,
+    it goes on; with any other it begins anew.
 
     Raises:
-        ValueError: a parameter is out of its range, at construction; or training begins with an
-            optimizer whose rate cannot be led.
+        ValueError: a parameter is out of its range, at construction; training begins with an
+            optimizer whose rate cannot be led; or the optimizer takes no step.
 
     Example:
         >>> import callbacks
@@ -50,10 +56,12 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
 
     learning_rate: NotNegative | None = field(default=None, kw_only=True)
     per: Unit = field(default="epoch", kw_only=True)
+    optimizer: Led | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
         keras.callbacks.Callback.__init__(self)
         self._taken: float | None = None
+        self._leader: Leader | None = None
         for parameter in fields(self):
             if getattr(self, parameter.name) is not None or parameter.default is not None:
                 self._check(parameter.name, parameter.type)
@@ -79,18 +87,23 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
     @property
     def base(self) -> float:
         """The rate that the scheme starts from."""
-        if self.learning_rate is not None:
-            return self.learning_rate
+        own = self.own_rate
+        if own is not None:
+            return own
         return 1.0 if self._taken is None else self._taken
 
     @property
-    def needs_base(self) -> bool:
-        """Whether that rate is still to be taken from an optimizer."""
-        return self.learning_rate is None and self._taken is None
+    def own_rate(self) -> float | None:
+        """The rate that it was given to start from; None where that is the optimizer's."""
+        return self.learning_rate
 
     def take_base(self, rate: float) -> None:
         """Start from this rate where the scheme was given none of its own."""
         self._taken = rate
+
+    def forget(self) -> None:
+        """Begin anew: drop what was taken from, and seen in, an earlier training."""
+        self._taken = None
 
     @property
     def drives_momentum(self) -> bool:
@@ -166,8 +179,10 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
 
     def get_config(self) -> dict:
         """The parameters by name, nested schemes and registered functions serialized."""
-        names = (parameter.name for parameter in fields(self))
-        return {name: serialized(getattr(self, name)) for name in names}
+        values = {parameter.name: getattr(self, parameter.name) for parameter in fields(self)}
+        if not isinstance(self.optimizer, str):
+            values["optimizer"] = None  # it is a part of the model, not of the scheme
+        return {name: serialized(value) for name, value in values.items()}
 
     @classmethod
     def from_config(cls, config: dict) -> "LearningRateDecay":
@@ -184,20 +199,27 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
 
     def on_train_begin(self, logs=None):
         """Check that the optimizer can be led, and take the base rate from it."""
-        self._leader = Leader(self, self.model)
+        self._leader = Leader(self, self.model, before=self._leader)
+
+    @property
+    def leader(self) -> Leader:
+        """What leads the optimizer, once training has begun."""
+        assert self._leader is not None
+        return self._leader
 
     def on_epoch_begin(self, epoch, logs=None):
         """Set the epoch's rate where epochs are counted."""
-        self._leader.begin_epoch(epoch)
+        self.leader.begin_epoch(epoch)
 
     def on_train_batch_begin(self, batch, logs=None):
         """Set the step's rate where steps are counted."""
-        self._leader.begin_batch(batch)
+        self.leader.begin_batch(batch)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Put the rate in effect into the logs, as `learning_rate`."""
-        if logs is not None and self._leader.rate is not None:
-            logs["learning_rate"] = self._leader.rate
+        """See that the optimizer is used, and log the rate in effect as `learning_rate`."""
+        self.leader.end_epoch()
+        if logs is not None and self.leader.rate is not None:
+            logs["learning_rate"] = self.leader.rate
 
 
 @dataclass(eq=False)

@@ -87,13 +87,19 @@ class Composite(LearningRateDecay, ABC):
         self.per = self.per or self.members[0].per
         super().__post_init__()
         for member in self.members:
+            if self.optimizer is None:
+                self.optimizer = member.optimizer
+            if member.optimizer not in (None, self.optimizer):
+                raise ValueError(
+                    f"optimizer: {type(self).__name__} leads one, and its members name several."
+                )
             if member.per != self.per:
                 raise ValueError(
                     f"{type(self).__name__}: {type(member).__name__} counts {member.per}s, the "
                     f'whole counts {self.per}s. Give each per="{self.per}".'
                 )
-        if self.learning_rate is not None:
-            self.take_base(self.learning_rate)
+        if self.own_rate is not None:
+            self.take_base(self.own_rate)
 
     def take_base(self, rate: float) -> None:
         """Start from this rate, as do the members that have none of their own."""
@@ -101,6 +107,14 @@ class Composite(LearningRateDecay, ABC):
         for member in self.members:
             if member.learning_rate is None:
                 member.take_base(rate)
+
+    def forget(self) -> None:
+        """Begin anew, as do the members."""
+        super().forget()
+        for member in self.members:
+            member.forget()
+        if self.own_rate is not None:
+            self.take_base(self.own_rate)
 
     @property
     def drives_momentum(self) -> bool:
@@ -218,10 +232,10 @@ class Warmup(Composite):
     steps: Count
     start: Share = 0.0
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self._taken is None and self.scheduler.learning_rate is not None:
-            self.take_base(self.scheduler.learning_rate)  # the optimizer's is not needed
+    @property
+    def own_rate(self) -> float | None:
+        """Its own, or the scheme's."""
+        return self.scheduler.own_rate if self.learning_rate is None else self.learning_rate
 
     @property
     def members(self) -> Sequence[LearningRateDecay]:

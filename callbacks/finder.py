@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from .leading import optimizer_of, optimizers_of
 from .rules import Positive, Several, rule_of
 
 WARM_UP = 10  # steps after which the running mean holds enough losses to have a slope
@@ -26,6 +27,8 @@ class LearningRateFinder(keras.callbacks.Callback):
         num_steps: steps from the first to the last.
         smoothing: share of the running mean that each step keeps.
         stop_factor: end where the smoothed loss exceeds its least so many times.
+        optimizer: the one whose rate is raised, where a model has several: itself, or its name as
+            an attribute of the model. The one that the model was compiled with by default.
 
     Source:
         arXiv 1506.01186; the suggestion at the steepest descent as in fastai.
@@ -44,6 +47,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         num_steps: Several = 100,
         smoothing: float = 0.9,
         stop_factor: float = 4.0,
+        optimizer: Any = None,
     ):
         super().__init__()
         self.min_learning_rate = min_learning_rate
@@ -51,6 +55,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.num_steps = num_steps
         self.smoothing = smoothing
         self.stop_factor = stop_factor
+        self.optimizer = optimizer
         for name, annotation in type(self).__init__.__annotations__.items():
             rule, value = rule_of(annotation), getattr(self, name)
             if rule is not None and not rule.fits(value):
@@ -118,17 +123,19 @@ class LearningRateFinder(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Keep the state to return to."""
         self._rates, self._losses = [], []
-        model = self.model
+        self._led = optimizer_of(self, self.model)
+        optimizers = {id(one): one for one in (self._led, *optimizers_of(self.model).values())}
+        states = [variable for one in optimizers.values() for variable in one.variables]
         self._before = [
             (variable, np.array(keras.ops.convert_to_numpy(variable)))
-            for variable in [*model.variables, *model.optimizer.variables]
+            for variable in [*self.model.variables, *states]
         ]
 
     def on_train_batch_begin(self, batch, logs=None):
         """Set the step's rate, and begin the loss anew."""
         self._sync()
         self._rates.append(self.rate(len(self._losses)))
-        self.model.optimizer.learning_rate = self._rates[-1]
+        self._led.learning_rate = self._rates[-1]
         self.model.reset_metrics()
 
     def on_train_batch_end(self, batch, logs: Any = None):

@@ -16,7 +16,7 @@ class CyclicMomentumSGD(keras.optimizers.SGD):
 
     Args:
         learning_rate: a number or a schedule.
-        momentum: at the start.
+        momentum: at the start, from 0 to 1.
         **options: of `keras.optimizers.SGD`.
 
     Example:
@@ -27,8 +27,16 @@ class CyclicMomentumSGD(keras.optimizers.SGD):
     """
 
     def __init__(self, learning_rate=0.01, momentum: float = 0.9, **options):
+        momentum = float(momentum)  # of a whole number Keras would make a variable of whole numbers
         super().__init__(learning_rate=learning_rate, momentum=momentum, **options)
         self.momentum_variable = keras.Variable(momentum, trainable=False, name="momentum")
+
+    def build(self, variables):
+        """Make the velocities, which Keras' own leaves out where the momentum begins at 0."""
+        if self.built:
+            return
+        super().build(variables)
+        self.momentums = self.momentums or self.add_optimizer_variables(variables, "momentum")
 
     def update_step(self, gradient, variable, learning_rate):
         """One step: `m = momentum * m - rate * gradient`, as in Keras' SGD."""
@@ -60,6 +68,7 @@ class CyclicMomentumAdam(keras.optimizers.Adam):
     """
 
     def __init__(self, learning_rate=0.001, beta_1: float = 0.9, **options):
+        beta_1 = float(beta_1)
         super().__init__(learning_rate=learning_rate, beta_1=beta_1, **options)
         self._start = beta_1
         self.beta_1 = keras.Variable(beta_1, trainable=False, name="beta_1")

@@ -8,7 +8,11 @@ from dataclasses import fields
 from importlib import import_module
 
 from .lookup import find
+from .registration import Later, announce
 
+# Under which Keras registers the classes; a model that holds one loads after `import recipes`,
+# or `import callbacks`. Files of earlier versions have the second name.
+PACKAGE, EARLIER = "recipes", "learning_rate_decay"
 SCHEMES_IN = {
     "compose": ("ChainedScheduler", "LambdaLR", "MultiplicativeLR", "SequentialLR", "Warmup"),
     "cosine": (
@@ -83,3 +87,11 @@ def get(name, **parameters):
 def load(name: str):
     """What stands under a public name, from its module."""
     return getattr(import_module(f".{MODULE_OF[name]}", __package__), name)
+
+
+def announce_classes() -> None:
+    """Let Keras find every class here by its registered name."""
+    later = {name: Later(f"{__package__}.{module}", name) for name, module in MODULE_OF.items()}
+    announce(
+        {f"{package}>{name}": one for package in (PACKAGE, EARLIER) for name, one in later.items()}
+    )

@@ -67,6 +67,14 @@ Count: TypeAlias = Annotated[int, whole("from 1 up", lambda v: v >= 1)]
 CountOrZero: TypeAlias = Annotated[int, whole("from 0 up", lambda v: v >= 0)]
 Several: TypeAlias = Annotated[int, whole("from 2 up", lambda v: v >= 2)]
 OfStep: TypeAlias = Annotated[Callable[[int], float], Rule(callable, "a function of the step")]
+# Told by what it does: nothing here imports Keras.
+Led: TypeAlias = Annotated[
+    Any,
+    Rule(
+        lambda v: isinstance(v, str) or (hasattr(v, "apply") and hasattr(v, "variables")),
+        "an optimizer, or the name of one of the model's",
+    ),
+]
 Unit: TypeAlias = Literal["step", "epoch"]
 
 

@@ -4,7 +4,7 @@ import numbers
 
 import keras
 
-PACKAGE = "learning_rate_decay"
+from .registry import PACKAGE
 
 registered = keras.saving.register_keras_serializable(PACKAGE)
 

@@ -7,6 +7,9 @@ Keras nor TensorFlow.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import recipes.callbacks  # noqa: F401  it keeps Keras' import quiet
+from recipes.saving import announce
+
 if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes import callbacks as callbacks
     from recipes.backbones.checkpoint import load_torch_checkpoint as load_torch_checkpoint
@@ -40,6 +43,7 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
         predict as predict,
     )
     from recipes.run import Run as Run
+    from recipes.saving import load_model as load_model
     from recipes.settings import (
         DataSettings as DataSettings,
         Settings as Settings,
@@ -76,6 +80,7 @@ _PLACES = {
     "recipes.workflow": ("fit", "fit_folder", "rerun"),
     "recipes.prediction": ("load_classifier", "predict"),
     "recipes.run": ("Run",),
+    "recipes.saving": ("load_model",),
     "recipes.export": ("export_run",),
     "recipes.strategies": ("FineTuneStrategy", "Phase"),
     "recipes.classifiers.cnn": ("cnn",),
@@ -105,6 +110,8 @@ _MODULE_OF = {name: module for module, names in _PLACES.items() for name in name
 
 # Each has a `get`: `recipes.scaling.get("standard", data=table)`.
 _MODULES = ("activations", "initializers", "normalization", "regularizers", "scaling")
+
+announce()
 
 __version__ = "0.1.0"
 __all__ = sorted([*_MODULE_OF, *_MODULES])

@@ -41,10 +41,10 @@ def _load() -> ModuleType:
 
 if TYPE_CHECKING:
     from callbacks import *  # noqa: F403
-    from callbacks import lookup
+    from callbacks import lookup, registration
 else:
     package = _load()
-    lookup = package.lookup
+    lookup, registration = package.lookup, package.registration
     __all__ = package.__all__
 
     def __getattr__(name):

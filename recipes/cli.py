@@ -5,8 +5,6 @@ given is not passed on: its default is that of the settings, or of the function 
 """
 
 import argparse
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 where the input is not usable, 130 after Ctrl-C.
     """
     options = vars(_parser().parse_args(arguments))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no notes about missing accelerators
     command = options.pop("command")
     try:
         command(**options)
@@ -136,7 +133,7 @@ def _add_settings(parser: argparse.ArgumentParser, titles: dict[str, str]) -> No
             continue
         rule = one.metadata["rule"]
         how: dict[str, Any] = {}
-        if rule is settings.TRUTH:
+        if rule is settings.WEIGHTS:  # weights themselves are for Python
             how = {"action": argparse.BooleanOptionalAction}
         elif rule is settings.COLUMNS:
             how = {"nargs": "+", "metavar": "COLUMN"}
@@ -176,24 +173,7 @@ def _add_search_options(search: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace another search there")
 
 
-def _import_keras() -> None:
-    """Import Keras without its backend's notes on the machine, which no setting silences.
-
-    Nor with TensorFlow's warning that several models are compiled, one for each frozen boundary.
-    """
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
 def _fit(**options) -> None:
-    _import_keras()
     from recipes.workflow import fit
 
     _show(fit(**_columns(options)))
@@ -227,7 +207,6 @@ def _show(run) -> None:
 
 
 def _predict(csv: str | None = None, **options) -> None:
-    _import_keras()
     from recipes.prediction import predict
 
     _print_table(predict(**options), csv)
@@ -244,28 +223,25 @@ def _scan(csv: str | None = None, **options) -> None:
 
 
 def _demo(**options) -> None:
-    _import_keras()
     from recipes.demo import fit_demo
 
     _show(fit_demo(**options))
 
 
 def _rerun(**options) -> None:
-    _import_keras()
     from recipes.workflow import rerun
 
     found = rerun(**options)
     if found.same:
-        print("matches   every weight is the same, bit for bit")
+        print(f"{'matches':18}every weight is the same, bit for bit")
     else:
-        print(f"differs   by {found.largest_difference:.3g} at the most in a weight")
+        print(f"{'differs':18}by {found.largest_difference:.3g} at the most in a weight")
     for name, (before, now) in found.conditions.items():
-        print(f"{name:10}{before}, now {now}")
+        print(f"{name:18}{before}, now {now}")
     _show(found.run)
 
 
 def _export(**options) -> None:
-    _import_keras()
     from recipes.export import export_run
 
     path = export_run(**options)
@@ -275,14 +251,11 @@ def _export(**options) -> None:
 
 
 def _search(data: str, recipe: str | None = None, **options) -> None:
-    _import_keras()
-    import pandas as pd
-
     from recipes.tuning.search import search
 
     numbers = "target" in options
     recipe = recipe or ("mlp" if numbers else "transfer")
-    result = search(recipe, pd.read_csv(data) if numbers else data, **options)
+    result = search(recipe, _numbers(data) if numbers else data, **options)
     if result is None:  # a worker of several machines
         return
     for name, value in result.best.items():
@@ -292,8 +265,17 @@ def _search(data: str, recipe: str | None = None, **options) -> None:
     print(f"{'report':20}{result.folder / 'report.html'}")
 
 
+def _numbers(path: str):
+    """A CSV file of numbers, whose name is in the error where it is none."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"{path}: it is not a table in UTF-8: {error}".strip()) from None
+
+
 def _backbones() -> None:
-    _import_keras()
     from recipes import backbones
 
     print("\n".join(backbones.names()))

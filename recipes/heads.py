@@ -1,11 +1,21 @@
 """What turns features into probabilities, and the loss and metrics that match it."""
 
+import inspect
+import math
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any, TypeGuard
+
 import keras
 from keras import layers, ops
 
 from recipes.ingredients import regularizers
+from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
+from recipes.saving import PACKAGE
 from recipes.tasks import TASKS
+
+DECIDED = ("loss", "optimizer", "metrics")  # of `compile`, what `compile_classifier` has itself
 
 
 def classification_head(
@@ -16,6 +26,7 @@ def classification_head(
     dropout: float = 0.0,
     kernel_regularizer=None,
     seed: int | None = None,
+    name: str = "predictions",
 ):
     """Features to probabilities: average pooling of maps, dropout, one dense layer in float32.
 
@@ -27,12 +38,15 @@ def classification_head(
         dropout: the share of features dropped in training.
         kernel_regularizer: name or regularizer.
         seed: of the kernel and the dropout.
+        name: of the dense layer; a second head of the same model needs another. Its pooling and
+            dropout are then named after it too.
 
     Returns:
         (batch, num_classes).
 
     Raises:
-        ValueError: the task is unknown, or the number does not suit it.
+        ValueError: the task is unknown, or the number does not suit it; or Keras is set to
+            channels that come first.
 
     Example:
         >>> classification_head(keras.Input((8, 8, 16)), 3).shape
@@ -44,23 +58,30 @@ def classification_head(
     if not whole or (task == "binary" and num_classes != 1):
         allowed = {"multiclass": "2 or more", "binary": "1"}.get(task, "1 or more")
         raise ValueError(f"num_classes: {num_classes!r}; {task} takes {allowed}.")
+    pool, drop = (
+        ("pool", "head_dropout") if name == "predictions" else (f"{name}_pool", f"{name}_dropout")
+    )
     if len(x.shape) == 4:
-        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        require_channels_last()
+        x = layers.GlobalAveragePooling2D(name=pool)(x)
     if dropout:
-        x = layers.Dropout(dropout, seed=seed, name="head_dropout")(x)
+        x = layers.Dropout(dropout, seed=seed, name=drop)(x)
     return layers.Dense(
         num_classes,
         activation=activation,
         kernel_initializer=keras.initializers.GlorotUniform(seed),
         kernel_regularizer=regularizers.get(kernel_regularizer),
         dtype="float32",
-        name="predictions",
+        name=name,
     )(x)
 
 
-@keras.saving.register_keras_serializable("recipes")
+@keras.saving.register_keras_serializable(PACKAGE)
 class SmoothedSparseCrossentropy(keras.losses.Loss):
     """Cross-entropy of integer labels with label smoothing, which Keras has for one-hot ones only.
+
+    A label outside of 0 to n - 1 is refused as by Keras' own without smoothing; where the backend
+    does not (JAX), the loss is NaN.
 
     Args:
         label_smoothing: the share of each label that is spread over all classes.
@@ -81,10 +102,14 @@ class SmoothedSparseCrossentropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """The loss of each sample."""
-        labels = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), y_pred.shape[-1])
-        return keras.losses.categorical_crossentropy(
-            labels, y_pred, label_smoothing=self.label_smoothing
-        )
+        count = y_pred.shape[-1]
+        given = ops.reshape(ops.cast(y_true, "float32"), (-1,))
+        labels = ops.cast(given, "int32")
+        loss = keras.losses.sparse_categorical_crossentropy(labels, y_pred)
+        if self.label_smoothing:
+            even = keras.losses.categorical_crossentropy(ops.ones_like(y_pred) / count, y_pred)
+            loss = (1 - self.label_smoothing) * loss + self.label_smoothing * even
+        return ops.where((given >= 0) & (given < count), loss, math.nan)
 
     def get_config(self):
         """The arguments."""
@@ -95,10 +120,11 @@ def compile_classifier(
     model: keras.Model,
     *,
     optimizer="adam",
-    learning_rate: float | None = None,
+    learning_rate: float | Callable | None = None,
     weight_decay: float | None = None,
     label_smoothing: float = 0.0,
     one_hot: bool = False,
+    metrics: Any = (),
     **options,
 ) -> keras.Model:
     """Compile a classifier with the loss and the metrics that match its head.
@@ -106,17 +132,21 @@ def compile_classifier(
     Args:
         model: with a softmax or sigmoid output.
         optimizer: a name, or an optimizer.
-        learning_rate: of a named optimizer; Keras' own by default.
+        learning_rate: of a named optimizer: a number, or a schedule of Keras or of
+            `callbacks` (`scheme.as_schedule(num_steps)`); Keras' own by default.
         weight_decay: decoupled, of a named optimizer; biases and norms are left out.
         label_smoothing: from 0 to below 1.
         one_hot: whether the labels of a softmax come as one-hot vectors, not as integers.
+        metrics: besides those of the head, as `model.compile` takes them: one, several, or a
+            dictionary by output. One of the same name takes the place of the head's.
         **options: of `model.compile`.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: the output is neither softmax nor sigmoid, or a rate is out of its range.
+        ValueError: the output is neither softmax nor sigmoid, or an argument is out of its range
+            or unknown.
 
     Example:
         >>> from recipes import mlp
@@ -124,22 +154,21 @@ def compile_classifier(
         >>> model.loss.name
         'smoothed_sparse_crossentropy'
     """
-    if not 0 <= label_smoothing < 1:
+    if not (_is_number(label_smoothing) and 0 <= label_smoothing < 1):
         raise ValueError(f"label_smoothing: {label_smoothing!r} is not from 0 to below 1.")
-    for name, value in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
-        if value is not None and not value >= 0:
-            raise ValueError(f"{name}: {value!r} is negative.")
+    _check_rates(learning_rate, weight_decay)
+    _check_options(options)
     if isinstance(optimizer, str):
         optimizer = keras.optimizers.get(optimizer)
         given = {"learning_rate": learning_rate, "weight_decay": weight_decay}
-        config = {k: v for k, v in given.items() if v is not None}
+        config = {k: float(v) if _is_number(v) else v for k, v in given.items() if v is not None}
         optimizer = type(optimizer).from_config({**optimizer.get_config(), **config})
         if weight_decay:
             optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     elif learning_rate is not None or weight_decay is not None:
         raise ValueError("learning_rate: set it and weight_decay on the optimizer itself.")
-    loss, metrics = _loss_and_metrics(model, label_smoothing, one_hot)
-    model.compile(optimizer, loss=loss, metrics=metrics, **options)
+    loss, own = _loss_and_metrics(model, label_smoothing, one_hot)
+    model.compile(optimizer, loss=loss, metrics=_with_own(metrics, own), **options)
     return model
 
 
@@ -160,6 +189,49 @@ def accuracy_of(task: str) -> keras.metrics.Metric:
     if find(task, TASKS, what="task").activation == "softmax":
         return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     return keras.metrics.BinaryAccuracy(name="accuracy")
+
+
+def _is_number(value) -> TypeGuard[float]:
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and math.isfinite(value)
+
+
+def _check_rates(learning_rate, weight_decay) -> None:
+    for name, value in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
+        if name == "learning_rate" and isinstance(value, keras.callbacks.Callback):
+            raise ValueError(
+                f"learning_rate: {type(value).__name__} is a callback; give it to fit, or take "
+                "its as_schedule(num_steps)."
+            )
+        if value is None or (name == "learning_rate" and callable(value)):
+            continue
+        if not (_is_number(value) and value >= 0):
+            raise ValueError(f"{name}: {value!r} is negative, or no number.")
+
+
+def _check_options(options: dict) -> None:
+    """Refuse what is decided here, and what `compile` does not know."""
+    for name in options:
+        if name in DECIDED:
+            raise ValueError(f"{name}: the head decides it; use model.compile for another.")
+        allowed = dict.fromkeys(inspect.signature(keras.Model.compile).parameters)
+        known = {key: key for key in allowed if key not in ("self", *DECIDED)}
+        find(name, known, what="option of compile")
+
+
+def _with_own(metrics, own: Sequence) -> Any:
+    """The metrics that were given, and those of the head that none of them replaces."""
+    if isinstance(metrics, dict):
+        return metrics
+    single = isinstance(metrics, str) or callable(metrics)
+    given = [metrics] if single else list(metrics or ())
+    replaced = {_name_of(metric) for metric in given}
+    return [*(metric for metric in own if _name_of(metric) not in replaced), *given]
+
+
+def _name_of(metric) -> str:
+    name = getattr(metric, "name", None) or getattr(metric, "__name__", None) or str(metric)
+    return "accuracy" if name == "acc" else name
 
 
 def _loss_and_metrics(model: keras.Model, label_smoothing: float, one_hot: bool):

@@ -52,7 +52,7 @@ def bar(unit: str = "pictures", verbose: bool = True) -> Progress:
 def say(text: str, verbose: bool = True) -> None:
     """A line on standard error: what was found or decided, before it costs time."""
     if verbose:
-        console.print(text, highlight=False, markup=False)
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def say_all(lines: Mapping[str, str], verbose: bool = True) -> None:

@@ -183,8 +183,8 @@ class Comparison:
         run: the later run.
         same: whether all weights are the same, bit for bit.
         largest_difference: between two weights; infinite where their shapes differ.
-        conditions: what differs of the versions, the machine and the pictures, by name: (before,
-            now).
+        conditions: what differs of the versions, the set-up of Keras (the policy of types, the
+            data format), the machine and the pictures, by name: (before, now).
     """
 
     run: Run
@@ -200,8 +200,10 @@ def compare_runs(before: Run, now: Run) -> Comparison:
     largest = max(float(np.abs(old[n] - new[n]).max(initial=0)) for n in old) if alike else np.inf
     same = alike and all(old[name].tobytes() == new[name].tobytes() for name in old)
     conditions = {}
-    for section in ("versions", "machine"):
-        first, second = before.info.get(section, {}), now.info.get(section, {})
+    for section in ("versions", "keras", "machine"):
+        if section not in before.info:  # a run of a version that did not write it
+            continue
+        first, second = before.info[section], now.info.get(section, {})
         for name in {**first, **second}:
             if first.get(name) != second.get(name):
                 conditions[name] = (first.get(name), second.get(name))

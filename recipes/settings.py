@@ -6,10 +6,11 @@ way through: here, as an argument of `fit`, on the command line and in `run.json
 
 import math
 import operator
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, Self, TypedDict
+from typing import Any, Self, TypeAlias, TypedDict
 
 from recipes import strategies
 from recipes.lookup import find, unknown
@@ -18,6 +19,8 @@ from recipes.strategies import FineTuneStrategy
 AUTO = "auto"
 TASKS = ("multiclass", "binary", "multilabel")
 DATA_PARALLEL = "data_parallel"
+ClassWeights: TypeAlias = bool | tuple[float, ...] | tuple[tuple[str | int, float], ...] | None
+GivenWeights: TypeAlias = ClassWeights | Iterable[float] | Mapping[Any, float]
 _UNITS = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 
 
@@ -68,6 +71,10 @@ def _text(value) -> str:
     return value
 
 
+def _path(value) -> str:
+    return os.fspath(value)
+
+
 def _colour(value) -> str:
     from PIL import ImageColor  # here, so that the command line's help need not wait for it
 
@@ -77,6 +84,46 @@ def _colour(value) -> str:
 
 def _columns(value) -> str | tuple[str, ...]:
     return value if isinstance(value, str) else tuple(map(_text, value))
+
+
+def _weights(value) -> ClassWeights:
+    """True, False, numbers as a tuple, or what a mapping has as pairs.
+
+    Pairs can go into JSON and come back, where a mapping's places would become texts.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str | set | frozenset):
+        raise TypeError
+    items = tuple(value.items() if hasattr(value, "items") else value)
+    if not any(isinstance(item, tuple | list) for item in items):
+        return _some(tuple(map(_weight, items)))
+    pairs = tuple((_key(key), _weight(weight)) for key, weight in items)
+    _some(tuple(weight for _, weight in pairs))
+    return pairs
+
+
+def _some(weights: tuple[float, ...]) -> tuple[float, ...]:
+    """The weights, refused where all are 0 or there are none."""
+    if not any(weights):
+        raise ValueError
+    return weights
+
+
+def _weight(value) -> float:
+    weight = _number(value)
+    if weight < 0:
+        raise ValueError
+    return weight
+
+
+def _key(value) -> str | int:
+    if isinstance(value, str):
+        return str(value)
+    place = _whole(value)
+    if place < 0:
+        raise ValueError
+    return place
 
 
 def size_in_bytes(value: int | str) -> int:
@@ -118,7 +165,14 @@ SHARE = Rule(_number, lambda value: 0 < value < 1, "a share between 0 and 1")
 TEST_SHARE = Rule(_number, lambda value: 0 <= value < 1, "a share between 0 and 1, or 0 for none")
 DROPOUT = Rule(_number, lambda value: 0 <= value < 1, "a share from 0 to below 1")
 SIZE = Rule(size_in_bytes, lambda value: value >= 0, 'a number of bytes, such as "2 GB"')
+PATH = Rule(_path, lambda value: value.strip() != "", "a path that is not empty")
 TRUTH = Rule(lambda value: value, lambda value: isinstance(value, bool), "True or False")
+WEIGHTS = Rule(
+    _weights,
+    lambda value: True,
+    "True, False, a weight from 0 up for each class in order, or weights by a class's name or "
+    "place",
+)
 TEXT = Rule(_text, lambda value: value != "", "a text")
 COLOUR = Rule(_colour, bool, 'a colour, such as "black" or "#ff8000"')
 COLUMNS = Rule(_columns, lambda value: len(value) > 0, "a column's name, or several")
@@ -220,7 +274,7 @@ class DataSettings(_Group):
         unless="chosen on the validation part",
     )
     pictures: str | None = option(
-        None, ANY, "of a table: the folder that its files are in", unless="the table's own"
+        None, PATH, "of a table: the folder that its files are in", unless="the table's own"
     )
     file_column: str | None = option(
         None, TEXT, "of a table: the column of files", unless="guessed"
@@ -245,7 +299,7 @@ class DataSettings(_Group):
     )
     groups: str | None = option(
         None,
-        ANY,
+        PATH,
         "CSV file (file, group) or regular expression with one group: pictures of one group stay "
         "in one part",
         unless="none",
@@ -285,7 +339,7 @@ class ModelSettings(_Group):
 
     backbone: Any = option("efficientnet_lite0", ANY, "its name, see `recipes backbones`")
     weights: str | None = option(
-        None, ANY, "pretrained, or a local weights file", unless="what the strategy says"
+        None, PATH, "pretrained, or a local weights file", unless="what the strategy says"
     )
     image_size: int | None = option(
         None, COUNT, "side in pixels to which pictures are resized", unless="the backbone's own"
@@ -304,7 +358,9 @@ class TrainingSettings(_Group):
         views: versions of each training picture in the cache of a frozen part; those after the
             first are augmented, and each costs one more forward pass.
         class_weights: whether rare classes weigh more; otherwise where the largest class has 1.5
-            times the pictures of the smallest, or more. Not for several labels a picture.
+            times the pictures of the smallest, or more. Or the weights: a sequence of one for each
+            class in order, or a mapping of a class's name or place to its weight, where classes
+            that are left out weigh 1. Not for several labels a picture.
         distribution: "data_parallel" to share each batch among all devices: on TensorFlow those of
             this process, on JAX those of several processes too (docs/distribution.md).
         seed: of the split, the initial weights, the order, the augmentation and the dropout.
@@ -316,8 +372,8 @@ class TrainingSettings(_Group):
     batch_size: int = option(32, COUNT, "pictures a step")
     augmentation: str = option("light", TEXT, "none, light or strong")
     views: int = option(1, COUNT, "versions of a picture in the cache of a frozen part")
-    class_weights: bool | None = option(
-        None, TRUTH, "rare classes weigh more", unless="from an imbalance of 1.5"
+    class_weights: ClassWeights = option(
+        None, WEIGHTS, "rare classes weigh more", unless="from an imbalance of 1.5"
     )
     distribution: str | None = option(
         None, (DATA_PARALLEL,), "data_parallel: all devices share each batch", unless="one device"
@@ -394,7 +450,7 @@ class Options(DataOptions, total=False):
     batch_size: int
     augmentation: str
     views: int
-    class_weights: bool | None
+    class_weights: GivenWeights
     distribution: str | None
     seed: int
     strategy: str | FineTuneStrategy
@@ -486,5 +542,5 @@ def _plain(value):
     if hasattr(value, "to_dict"):
         return value.to_dict()
     if isinstance(value, tuple):
-        return list(value)
+        return [_plain(item) for item in value]
     return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -9,28 +9,25 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import keras
-import numpy as np
 import pandas as pd
 
 from recipes import backbones, report, strategies
 from recipes.backbones.base import Backbone
 from recipes.choosing import choose
+from recipes.files import checked_path
 from recipes.images import augment
 from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
-from recipes.images.split import (
-    IMBALANCED_FROM,
-    class_weights as balanced_weights,
-    imbalance_ratio,
-)
+from recipes.keras_setup import describe, require_channels_last
 from recipes.prediction import answers
 from recipes.progress import say, say_all
 from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
     ChoosingSettings,
     DataSettings,
+    GivenWeights,
     ModelSettings,
     Options,
     Settings,
@@ -38,7 +35,7 @@ from recipes.settings import (
     options_of,
 )
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import novelty, parallel, refine, results
+from recipes.transfer import novelty, parallel, refine, results, weighing
 from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.fine_tune import fine_tune
@@ -93,7 +90,7 @@ def fit(
     """
     settings = Settings.of(**options)
     _check(settings)
-    place = os.path.abspath(output)
+    place = os.path.abspath(checked_path("output", output))
     with parallel.scope(settings.training.distribution) as devices:
         if settings.training.batch_size % devices.count:
             raise ValueError(
@@ -118,10 +115,15 @@ def fit_folder(
     dropout: float = ModelSettings.dropout,
     augmentation: str = TrainingSettings.augmentation,
     views: int = TrainingSettings.views,
-    class_weights: bool | None = TrainingSettings.class_weights,
+    class_weights: GivenWeights = TrainingSettings.class_weights,
     validation: float = DataSettings.validation,
     test: float = DataSettings.test,
     groups: str | None = DataSettings.groups,
+    layout: str = DataSettings.layout,
+    allow_empty_classes: bool = DataSettings.allow_empty_classes,
+    resize: str = DataSettings.resize,
+    background: str = DataSettings.background,
+    max_pixels: int = DataSettings.max_pixels,
     large_from: int = ChoosingSettings.large_from,
     dissimilar_from: float = ChoosingSettings.dissimilar_from,
     cache_limit: int | str = DataSettings.cache_limit,
@@ -152,11 +154,19 @@ def fit_folder(
         views: versions of each training picture in the cache of a frozen part; those after the
             first are augmented, and each costs one more forward pass.
         class_weights: whether rare classes weigh more; by default where the largest class has
-            1.5 times the pictures of the smallest, or more.
+            1.5 times the pictures of the smallest, or more. Or the weights: one for each class in
+            order, or by a class's name or place (those left out weigh 1).
         validation: share of the pictures that decides when to stop.
         test: share of the pictures that is used once, at the end; 0 for none.
         groups: a CSV file (file, group) or a regular expression with one group in parentheses,
             searched in the relative path: pictures of one group stay in one part.
+        layout: "classes" takes each folder as a class, "parts" those on top whose names say train,
+            val and test; by "auto" these are parts where no other folder with pictures lies beside.
+        allow_empty_classes: whether training goes on where a class has files of which none can be
+            used.
+        resize: how a picture becomes as wide and high as the model's: "squash", "pad" or "crop".
+        background: a colour: what shows where a picture is transparent, and the margin of "pad".
+        max_pixels: larger pictures are skipped before they are decoded.
         large_from: pictures a class from which "auto" counts the data as many.
         dissimilar_from: divergence in nats from which "auto" counts them as unlike.
         cache_limit: bytes of memory for pixels and features, or a text such as "2 GB"; above it
@@ -198,6 +208,11 @@ def fit_folder(
         validation=validation,
         test=test,
         groups=groups,
+        layout=layout,
+        allow_empty_classes=allow_empty_classes,
+        resize=resize,
+        background=background,
+        max_pixels=max_pixels,
         large_from=large_from,
         dissimilar_from=dissimilar_from,
         cache_limit=cache_limit,
@@ -225,12 +240,23 @@ def _train(
     pictures = Collection.open(data, settings.data, seed=seed, verbose=verbose)
     found = pictures.summary()
     say_all(found, verbose)
-    identity = {**settings.to_dict(), "content": pictures.key(), "versions": results.versions()}
+    identity = {
+        **settings.to_dict(),
+        "content": pictures.key(),
+        "versions": results.versions(),
+        "keras": describe(),
+    }
     parallel.agree(identity)
+    wanted = settings.training.class_weights
+    given = weighing.given_weights(pictures.task, wanted)
     with WorkFolder.open(output, identity, overwrite=overwrite) as work:
         transfer = choose.start(settings, pictures.task, choose.named(settings))
         training, frame = _decoded(pictures, settings, transfer.backbone, work, verbose)
-        weights, weighing = _class_weights(training, settings.training.class_weights)
+        weights, weighed = weighing.class_weights(
+            training.task, training["train"].labels, wanted, given
+        )
+        found["time"] = choose.expected_time(settings, transfer, training)
+        say_all({"time": found["time"]}, verbose)
         decision = choose.choose(settings, transfer, training, work, weights)
         plan = choose.named(settings) or strategies.get(decision.strategy)
         if choose.named(settings) is None:
@@ -255,7 +281,7 @@ def _train(
             "config": {**_given(data, pictures.source, output), **settings.to_dict()},
             "decision": decision.to_dict(),
             "strategy": plan.to_dict(),
-            "class_weights": weighing,
+            "class_weights": weighed,
             "audit": audits,
             "temperature": temperature,
             "devices": asdict(parallel.current()),
@@ -291,26 +317,6 @@ def _decoded(
     return training, frame
 
 
-def _class_weights(
-    training: TrainingData, wanted: bool | None
-) -> tuple[np.ndarray | None, dict[str, bool | float]]:
-    """A weight a class where classes are to count alike, and what `run.json` says of it."""
-    task, labels = training.task, training["train"].labels
-    if task.name == "multilabel":
-        if wanted:
-            raise ValueError(
-                "class_weights: they are for one label a picture; of several labels each has a "
-                "threshold of its own."
-            )
-        counts = task.counts(labels)
-        return None, {"used": False, "imbalance": float(counts.max() / max(counts.min(), 1))}
-    kinds = task.kinds(labels)
-    imbalance = imbalance_ratio(kinds)
-    used = imbalance >= IMBALANCED_FROM if wanted is None else wanted
-    weights = balanced_weights(kinds, len(task.classes)) if used else None
-    return weights, {"used": bool(used), "imbalance": imbalance}
-
-
 def _given(data: Any, source: Source, output: str) -> dict[str, str | None]:
     """What `run.json` says of the data: what was given, and the folder of the pictures."""
     path = os.path.abspath(data) if isinstance(data, str | Path) else None
@@ -341,8 +347,10 @@ def _predict_unlabelled(
 
 def _check(settings: Settings) -> None:
     """Refuse what can be refused before a picture is read, and that settings cannot know."""
+    require_channels_last()
     if not isinstance(settings.model.backbone, Backbone):
         backbones.canonical_name(settings.model.backbone)
+    backbones.known_weights(settings.model.weights)
     augment.get(settings.training.augmentation)
     parallel.check(settings.training.distribution)
 
@@ -380,7 +388,7 @@ def rerun(
         >>> rerun("runs/photos", output="runs/again").same  # doctest: +SKIP
         True
     """
-    run = Path(run)
+    run = checked_path("run", run)
     old = Run.load(run.parent if run.name == "run.json" else run)
     config, known = old.info["config"], {one.name for _, one in options_of()}
     data = config.get("data", config.get("folder")) if data is None else data

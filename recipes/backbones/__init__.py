@@ -6,6 +6,7 @@ import keras
 
 from recipes.backbones import applications, efficientnet_lite
 from recipes.backbones.base import Backbone, Stage
+from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
 
 __all__ = ["Backbone", "Stage", "get", "imagenet_classifier", "names"]
@@ -33,7 +34,8 @@ def get(
     Args:
         name: one of `names()`; for Keras' applications, capitals and underscores do not matter.
             Or a `Backbone`, of which a copy is given: with its weights, or with new initial ones.
-        weights: "pretrained", None for initial weights, or the path of a local file.
+        weights: "pretrained" (or "imagenet", as Keras calls it), None for initial weights, or the
+            path of a local file.
         image_size: side in pixels, or (H, W); None is the size it was trained at.
         seed: of the initial weights.
 
@@ -44,18 +46,39 @@ def get(
         >>> get("efficientnet_lite0", weights=None, image_size=64).input_shape
         (64, 64, 3)
     """
+    require_channels_last()
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    weights = known_weights(weights)
     if size is not None and min(size) < 32:
         raise ValueError(f"image_size: {image_size!r} is below the least of 32 pixels.")
     if isinstance(name, Backbone):
         return _copied(name, weights, size, seed)
     name = canonical_name(name)
     module = efficientnet_lite if name in efficientnet_lite.VARIANTS else applications
-    weights = None if weights is None else str(weights)
     return module.build(name, weights=weights, image_size=size, seed=seed)
 
 
-def _copied(backbone: Backbone, weights: str | Path | None, size, seed: int) -> Backbone:
+def known_weights(weights: str | Path | None) -> str | None:
+    """Weights as they are named here: "pretrained", None, or the path of a file that is there.
+
+    Raises:
+        ValueError: there is no such file.
+
+    Example:
+        >>> known_weights("imagenet")
+        'pretrained'
+    """
+    if weights in (None, "pretrained", "imagenet"):
+        return weights and "pretrained"
+    if not Path(weights).is_file():
+        raise ValueError(
+            f"weights: there is no file {str(weights)!r}; allowed are 'pretrained' and the path of "
+            "a local weights file."
+        )
+    return str(weights)
+
+
+def _copied(backbone: Backbone, weights: str | None, size, seed: int) -> Backbone:
     if size not in (None, tuple(backbone.image_size)):
         raise ValueError(
             f"image_size: {size} pixels; the backbone {backbone.name!r} was built for "
@@ -93,6 +116,7 @@ def imagenet_classifier(name: str) -> tuple[keras.Model, list[str]]:
     Raises:
         ValueError: another name.
     """
+    require_channels_last()
     find(name, efficientnet_lite.VARIANTS, what="pretrained classifier")
     path = Path(__file__).with_name("imagenet_classes.txt")
     classes = path.read_text(encoding="utf-8").splitlines()

@@ -4,7 +4,6 @@ import inspect
 import sys
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -123,8 +122,6 @@ def _load(model: keras.Model, function: Callable, name: str, weights: str) -> No
             ) from None
         model.set_weights(source.get_weights())
         return
-    if not Path(weights).is_file():
-        raise ValueError(f"weights: there is no file {weights!r}.")
     try:
         model.load_weights(weights)
     except Exception as error:

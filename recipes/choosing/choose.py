@@ -13,7 +13,7 @@ from recipes.run import DECISION, RACE, Decision, WorkFolder
 from recipes.settings import Settings
 from recipes.strategies import FineTuneStrategy
 from recipes.tasks import Task
-from recipes.transfer import model, parallel
+from recipes.transfer import model, parallel, timing
 from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
 
@@ -41,6 +41,32 @@ def start(settings: Settings, task: Task, plan: FineTuneStrategy | None = None) 
         image_size=settings.model.image_size,
         dropout=settings.model.dropout,
         seed=settings.training.seed,
+    )
+
+
+def expected_time(settings: Settings, transfer: TransferModel, data: TrainingData) -> str:
+    """How long the training will take, in words.
+
+    Args:
+        settings: of the training.
+        transfer: the model, whose forward pass is timed on a few pictures.
+        data: the parts.
+    """
+    picture = timing.seconds_a_picture(transfer, data)
+
+    def most(plan: FineTuneStrategy) -> str:
+        epochs = settings.training.epochs
+        plan = plan.with_epochs(epochs) if epochs else plan
+        size = settings.training.batch_size
+        return timing.in_words(timing.estimate(transfer, plan, data, size, picture))
+
+    plan = named(settings)
+    if plan is not None:
+        return f"at the most about {most(plan)}"
+    head, whole = (most(strategies.get(name)) for name in ("small_similar", "large_similar"))
+    return (
+        f"at the most about {head} where the classifier alone is trained, {whole} where the whole "
+        "network is"
     )
 
 
@@ -96,7 +122,7 @@ def choose(
 def measure(settings: Settings, transfer: TransferModel, data: TrainingData) -> Decision:
     """The divergence of the pictures and what the frozen features can do, and what follows."""
     train, options = data["train"], {"seed": data.seed, "verbose": data.verbose}
-    several = data.task.name == "multilabel"
+    several = data.task.name == "multilabel" and data.task.units > 1
     labels = train.labels if several else data.task.kinds(train.labels)
     return similarity.decide(
         data.task,

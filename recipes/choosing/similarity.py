@@ -6,6 +6,8 @@ pretraining pictures. The user's pictures give a mean and a variance too, and th
 two Gaussians says how unlike the pictures are.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import pandas as pd
@@ -135,8 +137,8 @@ def decide(
 
     The rule, found with `benchmarks/strategies.py`:
 
-    1. Where a linear classifier on the frozen features gets 97 % right in cross-validation, nothing
-       else need be trained: `small_similar`.
+    1. Where a linear classifier on the frozen features gets 97 % of each class right, on the mean
+       over the classes and in cross-validation, nothing else need be trained: `small_similar`.
     2. Otherwise the whole network is trained from its pretrained weights (`large_similar`), with
        few pictures too: it was the best or within a point of it, like or unlike.
     3. From the network's own initialization (`large_dissimilar`) only many pictures that are
@@ -149,7 +151,7 @@ def decide(
         task: what is to be told of each picture.
         labels: of the training part.
         divergence: what `measure_divergence` gave.
-        probe: what `recipes.choosing.probe.probe` gave.
+        probe: what `recipes.choosing.probe.probe` gave; without it the rest decides.
         large_from: pictures a class from which the data count as many.
         dissimilar_from: mean divergence, in nats, from which they count as unlike the pretraining
             data. Photos lie below 0.1, drawings, scans and measurements above 0.15, with
@@ -164,7 +166,8 @@ def decide(
         >>> decide(Multiclass(("a", "b")), np.array([0, 1] * 50), table).strategy
         'large_similar'
     """
-    per_class = float(task.counts(labels).mean())
+    counts = task.counts(labels)
+    per_class = float(counts.mean())
     many = per_class >= large_from
     mean = float(divergence["divergence"].mean()) if len(divergence) else None
     unlike = mean is not None and mean >= dissimilar_from
@@ -192,12 +195,14 @@ def decide(
             "best_stage": str(probe["stage"].iloc[int(probe["neighbour_accuracy"].argmax())]),
             "best_stage_accuracy": float(probe["neighbour_accuracy"].max()),
             "h_score": float(probe["h_score"].iloc[-1]),
-            "chance": float(np.bincount(task.kinds(labels)).max() / len(labels)),
+            "chance": 1 / _kinds(task, labels),
         }
     )
     measurements = {
         "training_pictures": len(labels),
         "pictures_per_class": per_class,
+        "smallest_class": task.classes[int(counts.argmin())],
+        "smallest_class_pictures": int(counts.min()),
         "divergence": mean,
         "divergence_early": float(divergence["divergence"][:third].mean()) if mean else None,
         "divergence_late": float(divergence["divergence"][-third:].mean()) if mean else None,
@@ -207,19 +212,30 @@ def decide(
         "solved_from": SOLVED_FROM,
     }
     changes = ", ".join(f"{other} by {words}" for other, words, _ in flips)
-    reason = _reason(name, len(labels), measurements, many, unlike, solved)
+    alone = [] if task.name == "multilabel" else [*np.array(task.classes)[counts == 1]]
+    reason = _reason(name, alone, measurements, many, unlike, solved)
     reason += f" It would be {changes}." if changes else ""
     runner_up = next((other for other, _, thin in flips if thin), None)
     return Decision(name, measurements, reason, runner_up)
 
 
-def _reason(name: str, count: int, measured: dict, many: bool, unlike: bool, solved: bool) -> str:
+def _kinds(task: Task, labels: np.ndarray) -> int:
+    """How many kinds of pictures the probe tells apart: classes with two, or sets of labels."""
+    counts = np.bincount(task.kinds(labels))
+    return int((counts > (task.name != "multilabel")).sum())
+
+
+def _reason(
+    name: str, alone: Sequence[str], measured: dict, many: bool, unlike: bool, solved: bool
+) -> str:
     """The decision in words, with each figure and its threshold."""
     per_class, divergence = measured["pictures_per_class"], measured["divergence"]
     large_from, unlike_from = measured["large_from"], measured["dissimilar_from"]
+    smallest = f"{measured['smallest_class_pictures']:,} of the smallest "
     sentences = [
-        f"{count:,} training pictures, {per_class:,.0f} a class, count as "
-        f"{'many' if many else 'few'} (many from {large_from:,} a class)"
+        f"{measured['training_pictures']:,} training pictures, {per_class:,.0f} a class and "
+        f"{smallest}({measured['smallest_class']}), count as {'many' if many else 'few'} (many "
+        f"from {large_from:,} a class)"
     ]
     if divergence is None:
         sentences.append(
@@ -234,10 +250,17 @@ def _reason(name: str, count: int, measured: dict, many: bool, unlike: bool, sol
     if "linear_accuracy" in measured:
         linear = measured["linear_accuracy"]
         sentences.append(
-            f"a linear classifier on the frozen features gets {linear:.1%} "
-            f"right, chance {measured['chance']:.1%}, which "
+            f"a linear classifier on the frozen features gets {linear:.1%} right, each class "
+            f"counting alike, chance {measured['chance']:.1%}, which "
             f"{'is enough' if solved else 'leaves something to learn'} (enough from "
             f"{SOLVED_FROM:.0%})"
+        )
+        if alone:
+            sentences.append(f"{', '.join(alone)} could not be tried, with one training picture")
+    else:
+        sentences.append(
+            "what the frozen features can do was not measured, since that takes two classes with "
+            "two training pictures each"
         )
     return f"{'; '.join(sentences)}: {STRATEGIES[name].description}."
 

@@ -50,6 +50,7 @@ def cnn(
     scaling="pixels",
     task: str = "multiclass",
     seed: int | None = None,
+    name: str | None = None,
 ) -> keras.Model:
     """A plain convolutional network in the manner of VGG.
 
@@ -70,6 +71,7 @@ def cnn(
         scaling: "pixels" takes 0 to 255; None takes the input as it is.
         task: as for `mlp`.
         seed: of the initializers and the dropout.
+        name: of the model; "cnn", then "cnn_1", … by default.
 
     Returns:
         (batch, height, width, channels) to probabilities (batch, num_classes), not compiled.
@@ -105,4 +107,4 @@ def cnn(
         for _ in range(depth):
             x = conv_block(x, width, config, kernel_size=kernel_size)
         x = make_pooling(2)(x)
-    return trunk.finish(inputs, x, num_classes, task, config, "cnn")
+    return trunk.finish(inputs, x, num_classes, task, config, name, "cnn")

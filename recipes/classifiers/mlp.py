@@ -41,6 +41,7 @@ def mlp(
     scaling=None,
     task: str = "multiclass",
     seed: int | None = None,
+    name: str | None = None,
 ) -> keras.Model:
     """A multilayer perceptron for feature vectors.
 
@@ -60,6 +61,7 @@ def mlp(
             `recipes.scaling`.
         task: "multiclass" (softmax), "binary" (one sigmoid) or "multilabel" (a sigmoid a label).
         seed: of the initializers and the dropout.
+        name: of the model; "mlp", then "mlp_1", … by default.
 
     Returns:
         (batch, *input_shape) to probabilities (batch, num_classes), not compiled.
@@ -86,7 +88,7 @@ def mlp(
     shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
     inputs, x = trunk.begin(shape, scaling)
     if len(shape) > 1:
-        x = layers.Flatten()(x)
+        x = layers.Flatten(data_format="channels_last")(x)
     for width in trunk.positive("units", units):
         x = dense_block(x, width, config)
-    return trunk.finish(inputs, x, num_classes, task, config, "mlp")
+    return trunk.finish(inputs, x, num_classes, task, config, name, "mlp")

@@ -47,6 +47,7 @@ def mobilenet(
     scaling="pixels",
     task: str = "multiclass",
     seed: int | None = None,
+    name: str | None = None,
 ) -> keras.Model:
     """Inverted residuals with linear bottlenecks: MobileNet v2.
 
@@ -67,6 +68,7 @@ def mobilenet(
         scaling: "pixels" takes 0 to 255; None takes the input as it is.
         task: as for `mlp`.
         seed: of the initializers and the dropout.
+        name: of the model; "mobilenet", then "mobilenet_1", … by default.
 
     Returns:
         (batch, height, width, channels) to probabilities (batch, num_classes), not compiled.
@@ -110,7 +112,7 @@ def mobilenet(
                 strides=1 if repeat else stride,
             )
     x = conv_block(x, _multiple_of_8(1280 * max(width, 1.0)), config, kernel_size=1)
-    return trunk.finish(inputs, x, num_classes, task, config, "mobilenet")
+    return trunk.finish(inputs, x, num_classes, task, config, name, "mobilenet")
 
 
 def _inverted_residual(

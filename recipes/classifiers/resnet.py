@@ -61,6 +61,7 @@ def resnet(
     scaling="pixels",
     task: str = "multiclass",
     seed: int | None = None,
+    name: str | None = None,
 ) -> keras.Model:
     """A residual network.
 
@@ -82,6 +83,7 @@ def resnet(
         scaling: "pixels" takes 0 to 255; None takes the input as it is.
         task: as for `mlp`.
         seed: of the initializers and the dropout.
+        name: of the model; "resnet", then "resnet_1", … by default.
 
     Returns:
         (batch, height, width, channels) to probabilities (batch, num_classes), not compiled.
@@ -132,4 +134,4 @@ def resnet(
             )
     if preactivated:
         x = norm_and_activation(x, config)
-    return trunk.finish(inputs, x, num_classes, task, config, "resnet")
+    return trunk.finish(inputs, x, num_classes, task, config, name, "resnet")

@@ -7,6 +7,7 @@ import keras
 from recipes.blocks import BlockConfig
 from recipes.heads import classification_head
 from recipes.ingredients import activations, scaling as scalings
+from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
 
 # Parts of a search space: see `registry.Recipe`.
@@ -21,13 +22,27 @@ LARGE_FROM = 96  # pixels; below, a stem that shrinks would leave too little
 
 def begin(shape: Sequence[int], scaling) -> tuple:
     """The input, and the input scaled."""
+    if len(shape) > 1:
+        require_channels_last()
     inputs = keras.Input(shape)
     layer = scalings.get(scaling)
     return inputs, inputs if layer is None else layer(inputs)
 
 
-def finish(inputs, x, num_classes: int, task: str, config: BlockConfig, name: str) -> keras.Model:
-    """The model, with a classifier at its end."""
+def finish(
+    inputs,
+    x,
+    num_classes: int,
+    task: str,
+    config: BlockConfig,
+    name: str | None,
+    recipe: str,
+) -> keras.Model:
+    """The model, with a classifier at its end.
+
+    It has the name that was given, or its recipe's: the second of a recipe has a number behind it,
+    as Keras numbers layers, so that both can stand in one model.
+    """
     outputs = classification_head(
         x,
         num_classes,
@@ -35,7 +50,19 @@ def finish(inputs, x, num_classes: int, task: str, config: BlockConfig, name: st
         kernel_regularizer=config.kernel_regularizer,
         seed=config.next_seed(),
     )
-    return keras.Model(inputs, outputs, name=name)
+    return keras.Model(inputs, outputs, name=name or numbered(recipe))
+
+
+def numbered(name: str) -> str:
+    """A name that no earlier model or layer was given: "cnn", then "cnn_1", "cnn_2", …
+
+    Example:
+        >>> first, second = numbered("some_model"), numbered("some_model")
+        >>> first, second
+        ('some_model', 'some_model_1')
+    """
+    before = keras.backend.get_uid(name) - 1
+    return f"{name}_{before}" if before else name
 
 
 def picture_shape(shape: Sequence[int], shrinks: int) -> tuple[int, int, int]:
@@ -45,6 +72,7 @@ def picture_shape(shape: Sequence[int], shrinks: int) -> tuple[int, int, int]:
         >>> picture_shape([32, 32, 3], 8)
         (32, 32, 3)
     """
+    require_channels_last()
     shape = tuple(shape)
     if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
         raise ValueError(f"input_shape: {shape} is not (height, width, channels).")

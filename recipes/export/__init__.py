@@ -22,7 +22,7 @@ from recipes.export.onnx import Onnx
 from recipes.export.saved_model import SavedModel
 from recipes.export.torch import Torch
 from recipes.export.web import Web, runtime_in
-from recipes.files import write_text
+from recipes.files import checked_path, write_text
 from recipes.lookup import find
 from recipes.run import Run
 from recipes.transfer import novelty
@@ -78,7 +78,7 @@ def export_run(
         kind = replace(kind, known=novelty.read(found.folder), runtime=place)
     elif runtime is not None:
         raise ValueError(f"runtime: only the format 'web' takes one; {format!r} came.")
-    path = Path(output) if output else found.folder / kind.file
+    path = found.folder / kind.file if output is None else checked_path("output", output)
     if path.exists() and not overwrite:
         raise FileExistsError(f"output: {path} exists; choose another, or allow overwrite.")
     if not path.parent.is_dir():

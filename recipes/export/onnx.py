@@ -1,6 +1,7 @@
 """ONNX files, for ONNX Runtime and all that reads the format."""
 
 import json
+import warnings
 from pathlib import Path
 
 import keras
@@ -24,7 +25,9 @@ class Onnx(Format):
 
         rewritten = rewrite(model)
         rewritten(keras.ops.zeros((1, *model.input_shape[1:])))  # it wants a model once called
-        rewritten.export(path, format="onnx", opset_version=OPSET, verbose=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras and tf2onnx ask NumPy for what it will drop
+            rewritten.export(path, format="onnx", opset_version=OPSET, verbose=False)
         written = onnx.load(path)
         texts = {name: json.dumps(value) for name, value in labels.items()}
         onnx.helper.set_model_props(written, texts)

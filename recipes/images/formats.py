@@ -63,7 +63,8 @@ def open_picture(content: bytes, max_pixels: int) -> Image.Image:
     try:
         picture = _identified(content, max_pixels)
     except UnidentifiedImageError:
-        raise UnreadableError(_not_read(name, extra)) from None
+        known = {"HEIC": "HEIF"}.get(name, name) in _formats()
+        raise UnreadableError("damaged" if known else _not_read(name, extra)) from None
     except Image.DecompressionBombError:
         raise UnreadableError(too_many) from None
     except Exception as error:  # a damaged header can raise anything
@@ -112,7 +113,7 @@ def deep_colours(picture: Image.Image, content: bytes) -> np.ndarray | None:
 
 def _identified(content: bytes, max_pixels: int) -> Image.Image:
     """What Pillow says it is; our limit of pixels counts, also above Pillow's own."""
-    formats = [name for name in FORMATS if name in Image.OPEN]
+    formats = _formats()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -126,6 +127,11 @@ def _identified(content: bytes, max_pixels: int) -> Image.Image:
                 return Image.open(io.BytesIO(content), formats=formats)
             finally:
                 Image.MAX_IMAGE_PIXELS = limit
+
+
+def _formats() -> list[str]:
+    """Those of our formats that Pillow reads here."""
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _not_read(name: str, extra: str) -> str:

@@ -21,6 +21,8 @@ from recipes.settings import DataOptions, DataSettings
 from recipes.tasks.base import SEPARATOR
 
 OK, SKIPPED, UNLABELLED = "ok", "skipped", "unlabelled"
+NAMED = 3
+REASONS = 6
 
 
 def scan(
@@ -131,6 +133,27 @@ def reading_of(settings: DataSettings, levels: Sequence[float] | None = None) ->
     """
     ends = None if levels is None else (float(levels[0]), float(levels[1]))
     return Reading(settings.resize, settings.background, settings.max_pixels, ends)
+
+
+def skipped_in_words(frame: pd.DataFrame) -> str:
+    """How many files are skipped, by reason, with a few examples of each; "" where none is."""
+    skipped = frame[frame["status"] == SKIPPED]
+    if skipped.empty:
+        return ""
+    kinds = skipped["reason"].str.replace(r"^damaged: .*", "damaged", regex=True)
+    counts = kinds.value_counts()
+    texts = [
+        f"{counts[kind]:,} {kind} ({examples(skipped.loc[kinds == kind, 'path'])})"
+        for kind in counts.index[:REASONS]
+    ]
+    if len(counts) > REASONS:
+        texts.append(f"{counts.iloc[REASONS:].sum():,} for other reasons")
+    return f"{len(skipped):,}: {'; '.join(texts)}"
+
+
+def examples(paths: pd.Series) -> str:
+    """The first few of many."""
+    return ", ".join(map(repr, paths.head(NAMED))) + (", …" if len(paths) > NAMED else "")
 
 
 def _levels(frame: pd.DataFrame) -> list[float] | None:

@@ -19,6 +19,7 @@ PART_NAMES = {
     "testing": "test",
 }
 _WORDS = {**PART_NAMES, "trn": "train", "tst": "test", "eval": "validation", "holdout": "test"}
+_FOLD = re.compile(r"(k?fold|split|part|batch|subset|chunk|cv|set)[ _-]?\d+", re.IGNORECASE)
 _WORD = re.compile(
     rf"({'|'.join(sorted(_WORDS, key=len, reverse=True))})(s|set|data|imgs?|images)?"
 )
@@ -60,6 +61,11 @@ def parts_of(files: Sequence[str], folder: str | Path, layout: str = "auto") -> 
         return exact
     if len(set(like.values())) > 1 or (len(like) > 1 and len(like) == len(tops)):
         raise ValueError(_in_the_way(folder, exact, like, others))
+    if len(tops) > 1 and all(map(_FOLD.fullmatch, tops)):
+        raise ValueError(
+            f"folder: {folder} looks divided into {_list(tops)}, which are no classes. Put the "
+            "pictures of a class into one folder, or say layout='classes'."
+        )
     _check_inside(files, folder)
     return {}
 
@@ -114,16 +120,20 @@ def _in_the_way(folder, exact: dict[str, str], like: dict[str, str], others: lis
 
 
 def _check_inside(files: Sequence[str], folder) -> None:
-    """Refuse classes that are divided into parts, each for itself."""
+    """Refuse folders on top that are divided into parts, each for itself."""
     inside: dict[str, set[str]] = {}
     for path in filter(is_picture, files):
         top, *folders = path.split("/")[:-1] or [""]
         part = PART_NAMES.get(folders[0].lower(), "") if folders else ""
         inside.setdefault(top, set()).add(part)
-    parts = set().union(*inside.values()) if inside else set()
-    if len(parts) > 1 and "" not in parts:
+    divided = sorted(top for top, parts in inside.items() if len(parts) > 1 and "" not in parts)
+    if divided and len(inside) == 1:
         raise ValueError(
-            f"folder: in {folder} each class is divided into {_list(sorted(parts))}; parts are "
-            "taken from the top only. Put the classes into the parts, or say layout='classes', by "
-            "which these parts do not count."
+            f"folder: the parts are in {divided[0]}: name the folder {folder}/{divided[0]}."
+        )
+    if divided:
+        raise ValueError(
+            f"folder: {_list(divided)} in {folder} is divided into parts, which are taken from the "
+            "top only. Put the classes into the parts, or say layout='classes', by which these "
+            "parts do not count."
         )

@@ -151,6 +151,7 @@ class ClassFolders(Source):
             label = "" if reason else (folders or [""])[0]
             rows.append((path, part, label, "", label != "", reason))
         table = pd.DataFrame(rows, columns=COLUMNS)
+        _take_strange_labels_from_test(table)
         loose = ~table["labelled"] & (table["reason"] == "")
         if loose.any() and not _without_labels(table):
             table.loc[loose, ["reason", "part"]] = ["not in a class folder", ""]
@@ -246,16 +247,27 @@ def plain_label(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).translate(INVISIBLE).split())
 
 
-def _in_words(
-    parts: Mapping[str, str], table: pd.DataFrame, else_: str = "a folder a class"
-) -> str:
-    """The layout that was taken."""
+def _in_words(parts: Mapping[str, str], table: pd.DataFrame) -> str:
+    """The parts that were taken."""
     if not parts:
-        return else_ or "no parts"
+        return "no parts"
     words = [f"{name} ({part})" if name != part else name for name, part in parts.items()]
-    out = sorted({p.split("/")[0] for p in table.loc[table["reason"] == "not in a part", "path"]})
+    beside = table.loc[table["reason"] == "not in a part", "path"]
+    out = sorted({path.split("/")[0] for path in beside if "/" in path})
     left_out = f"; left out: {', '.join(out[:6])}{', …' if len(out) > 6 else ''}" if out else ""
     return f"parts by the folders {', '.join(words)}{left_out}"
+
+
+def _take_strange_labels_from_test(table: pd.DataFrame) -> None:
+    """A test part whose one folder is no class of the others has no labels, in place.
+
+    As in `test/unknown` or `test/images`.
+    """
+    test = table["labelled"] & (table["part"] == "test")
+    known = set(table.loc[table["labelled"] & ~test, "class"])
+    strange = set(table.loc[test, "class"])
+    if known and len(strange) == 1 and not strange & known:
+        table.loc[test, ["class", "labelled"]] = ["", False]
 
 
 def _without_labels(table: pd.DataFrame) -> bool:

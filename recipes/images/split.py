@@ -7,7 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.utils.class_weight import compute_class_weight
 
-from recipes.images.inspection import OK, SKIPPED, UNLABELLED
+from recipes.images.inspection import OK, SKIPPED, UNLABELLED, skipped_in_words
 from recipes.tasks.base import SEPARATOR
 
 PARTS = ("train", "validation", "test")
@@ -59,7 +59,7 @@ def split(
     _skip_contradictions(frame)
     good = frame[frame["status"] == OK]
     if good.empty:
-        raise ValueError("folder: it holds no readable picture in a class folder.")
+        raise ValueError(f"folder: no picture can be used: {skipped_in_words(frame)}.")
     labels = _label_table(good["class"], several_labels)
     if labels.shape[1] < (1 if several_labels else 2):
         raise ValueError(

@@ -4,13 +4,18 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from recipes.images.inspection import OK, SKIPPED, UNLABELLED
+from recipes.images.inspection import (
+    NAMED,
+    OK,
+    SKIPPED,
+    UNLABELLED,
+    examples,
+    skipped_in_words,
+)
 from recipes.images.sources import CUT, natural_order
 from recipes.images.split import IMBALANCED_FROM, PARTS
 from recipes.tasks.base import SEPARATOR
 
-NAMED = 3
-REASONS = 6
 CLASSES = 30
 
 
@@ -22,8 +27,8 @@ def summary(frame: pd.DataFrame, task: str | None = None) -> dict[str, str]:
         task: its name, where it is decided.
 
     Returns:
-        A few words to a text each: `layout`, `pictures`, `classes`, `parts`, `task`, `imbalance`,
-        `groups`, `copies`, `bits`, `plain`, `unlabelled`, `skipped`, `note`.
+        A few words to a text each: `layout`, `pictures`, `classes`, `parts`, `missing`, `task`,
+        `imbalance`, `groups`, `copies`, `bits`, `plain`, `unlabelled`, `skipped`, `note`.
 
     Example:
         >>> row = {"path": "a/b.png", "part": "", "class": "a", "group": "", "width": 4,
@@ -38,6 +43,7 @@ def summary(frame: pd.DataFrame, task: str | None = None) -> dict[str, str]:
         "pictures": _sizes(good),
         "classes": _classes(good, frame.attrs.get("several_labels", False)),
         "parts": _parts(good),
+        "missing": _missing(good),
         "task": task or "",
         "imbalance": _imbalance(good, frame.attrs.get("several_labels", False)),
         "groups": _groups(good),
@@ -45,7 +51,7 @@ def summary(frame: pd.DataFrame, task: str | None = None) -> dict[str, str]:
         "bits": _bits(good, frame.attrs.get("levels")),
         "plain": _plain(good),
         "unlabelled": _unlabelled(frame),
-        "skipped": _skipped(frame),
+        "skipped": skipped_in_words(frame),
         "note": " ".join(frame.attrs.get("notes", ())),
     }
     return {name: text for name, text in lines.items() if text}
@@ -102,6 +108,18 @@ def _parts(good: pd.DataFrame) -> str:
     return ", ".join(f"{counts[part]:,} {part}" for part in PARTS if part in counts)
 
 
+def _missing(good: pd.DataFrame) -> str:
+    """Classes that a part has no picture of."""
+    parts = [part for part in PARTS if (good["part"] == part).any()]
+    whole = set(good["class"])
+    texts = []
+    for part in parts:
+        gone = natural_order(list(whole - set(good.loc[good["part"] == part, "class"])))
+        if gone and SEPARATOR not in "".join(gone):
+            texts.append(f"the {part} part has no {', '.join(gone[:NAMED])}")
+    return "; ".join(texts)
+
+
 def _imbalance(good: pd.DataFrame, several: bool) -> str:
     counts = label_counts(good["class"], several)
     if len(counts) < 2 or counts.max() < IMBALANCED_FROM * counts.min():
@@ -150,31 +168,12 @@ def _plain(good: pd.DataFrame) -> str:
         return ""
     clear = plain["mode"].isin(["RGBA", "LA", "PA", "P"]).any()
     advice = "; drawings on transparent ground may need another background" if clear else ""
-    return f"{len(plain):,} pictures are of one colour ({_examples(plain['path'])}){advice}"
+    return f"{len(plain):,} pictures are of one colour ({examples(plain['path'])}){advice}"
 
 
 def _unlabelled(frame: pd.DataFrame) -> str:
     count = int((frame["status"] == UNLABELLED).sum())
     return f"{count:,} in a test part without labels, predicted at the end" if count else ""
-
-
-def _skipped(frame: pd.DataFrame) -> str:
-    skipped = frame[frame["status"] == SKIPPED]
-    if skipped.empty:
-        return ""
-    kinds = skipped["reason"].str.replace(r"^damaged: .*", "damaged", regex=True)
-    counts = kinds.value_counts()
-    texts = [
-        f"{counts[kind]:,} {kind} ({_examples(skipped.loc[kinds == kind, 'path'])})"
-        for kind in counts.index[:REASONS]
-    ]
-    if len(counts) > REASONS:
-        texts.append(f"{counts.iloc[REASONS:].sum():,} for other reasons")
-    return f"{len(skipped):,}: {'; '.join(texts)}"
-
-
-def _examples(paths: pd.Series) -> str:
-    return ", ".join(map(repr, paths.head(NAMED))) + (", …" if len(paths) > NAMED else "")
 
 
 def refuse_lost_classes(frame: pd.DataFrame, allowed: bool) -> None:
@@ -198,7 +197,7 @@ def refuse_lost_classes(frame: pd.DataFrame, allowed: bool) -> None:
     texts = []
     for name in gone[:NAMED]:
         rows = lost[[name in (t.split(SEPARATOR) if several else [t]) for t in lost["class"]]]
-        texts.append(f"{name!r} ({_skipped(rows)})")
+        texts.append(f"{name!r} ({skipped_in_words(rows)})")
     more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
     raise ValueError(
         f"folder: no file can be used of the class{'es' * (len(gone) > 1)} {', '.join(texts)}"

@@ -10,8 +10,7 @@ import pandas as pd
 from keras import layers, ops
 
 from recipes.lookup import find
-
-PACKAGE = "recipes"
+from recipes.saving import PACKAGE
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -120,8 +119,14 @@ def _function(name: str) -> Callable[..., layers.Layer]:
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class _ChannelPReLU(layers.PReLU):
-    """PReLU with one slope a channel; Keras' own must be told over which axes it is shared."""
+class ChannelPReLU(layers.PReLU):
+    """PReLU with one slope a channel; Keras' own must be told over which axes it is shared.
+
+    Example:
+        >>> layer = ChannelPReLU()
+        >>> layer(np.ones((1, 8, 8, 3))).shape, layer.alpha.shape
+        (TensorShape([1, 8, 8, 3]), TensorShape([1, 1, 3]))
+    """
 
     def build(self, input_shape):
         """Share the slope over all axes but the batch's and the channels'."""
@@ -137,7 +142,7 @@ ACTIVATIONS = {
     "relu": Activation(layers.ReLU, 0, _INF, False, LEFT, True, False, 0, "he"),
     "crelu": Activation(CReLU, 0, _INF, False, NO, False, False, 0, "he"),
     "leaky_relu": Activation(layers.LeakyReLU, -_INF, _INF, False, NO, True, False, 0, "he"),
-    "prelu": Activation(_ChannelPReLU, -_INF, _INF, False, NO, True, False, 1, "he"),
+    "prelu": Activation(ChannelPReLU, -_INF, _INF, False, NO, True, False, 1, "he"),
     "relu6": Activation(_function("relu6"), 0, 6, False, BOTH, True, False, 0, "he"),
     "silu": Activation(_function("silu"), -0.2784645, _INF, False, LEFT, False, True, 0, "he"),
     "mish": Activation(_function("mish"), -0.3088427, _INF, False, LEFT, False, True, 0, "he"),

@@ -9,8 +9,8 @@ import pandas as pd
 from keras import layers, ops
 
 from recipes.lookup import find
+from recipes.saving import PACKAGE
 
-PACKAGE = "recipes"
 MOST_GROUPS = 32
 
 

@@ -7,9 +7,10 @@ from keras import layers, ops
 
 from recipes.ingredients import activations
 from recipes.lookup import find
+from recipes.saving import PACKAGE
 
 
-@keras.saving.register_keras_serializable("recipes")
+@keras.saving.register_keras_serializable(PACKAGE)
 class Lp(keras.regularizers.Regularizer):
     """The penalty `strength * sum(|w| ** p)`.
 

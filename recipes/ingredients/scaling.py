@@ -11,8 +11,8 @@ import numpy as np
 from keras import layers, ops
 
 from recipes.lookup import find
+from recipes.saving import PACKAGE
 
-PACKAGE = "recipes"
 STATISTICS = ("low", "high", "mean", "deviation")
 
 
@@ -145,7 +145,7 @@ class LogScaling(_Scaling):
     def scale(self, x):
         """The signed logarithm."""
         x = x / self.deviation
-        return ops.sign(x) * ops.log1p(ops.abs(x))
+        return ops.sign(x) * ops.log(1 + ops.abs(x))  # ONNX has no log1p
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

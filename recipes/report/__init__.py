@@ -141,5 +141,6 @@ def _pictures(
 
 def _origin(info: dict) -> Table:
     """Configuration, versions, machine and licence."""
-    known = chain.from_iterable(info[name].items() for name in ("config", "versions", "machine"))
+    sections = ("config", "versions", "keras", "machine")
+    known = chain.from_iterable(info.get(name, {}).items() for name in sections)
     return Table([*known, ("weights", f"{info['source']}, {info['licence']}")])

@@ -1,4 +1,4 @@
-"""How unlike everything in the training part a picture is, by its distance to the features."""
+"""How unlike everything that a training knew a picture is, by its distance to the features."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,34 +23,53 @@ def fit(train: np.ndarray, validation: np.ndarray) -> dict[str, np.ndarray]:
         validation: of pictures like them that were not trained on, (m, channels).
 
     Returns:
-        `features`, float16, (rows, channels), each of length 1; and `distances`, float32, (m,),
-        those of the validation part, in order.
+        `features` of both parts, float16, (n + m, channels), each of length 1; `distances`,
+        float32, (n + m,), of each of them to the others; and `held_out`, (m,), of the validation
+        part to the training part. The distances are in order.
 
     Source:
         Out-of-distribution detection with deep nearest neighbors, arXiv 2204.06507.
     """
-    kept = _unit(train).astype("float16")
-    return {"features": kept, "distances": np.sort(_distances(validation, kept))}
+    seen, new = (_unit(part).astype("float16") for part in (train, validation))
+    features = np.concatenate([seen, new])
+    return {
+        "features": features,
+        "distances": np.sort(_distances(features, features, apart=True)),
+        "held_out": np.sort(_distances(new, seen)),
+    }
 
 
 def score(features: np.ndarray, known: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The share of the validation part that lies nearer to the training part, (n,).
+    """The share of the known pictures that lie nearer to the others, (n,).
 
     Like pictures have scores spread evenly from 0 to 1; from 0.99 on a picture is unlike anything
-    that was seen in training, whatever its probabilities.
+    that was known in training, whatever its probabilities. The picture itself counts among the
+    known ones, so that 0.99 takes a hundred of them: of few pictures nobody can tell which others
+    there are. It has to lie far from the validation part, too, since a network that was trained
+    draws its training pictures together. With five known pictures or fewer there is no score: NaN.
 
     Args:
         features: (n, channels).
         known: what `fit` gave.
 
+    Source:
+        The rank of a conformal test: Bates et al., arXiv 2104.08279.
+
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> known = fit(rng.random((50, 8)), rng.random((20, 8)))
+        >>> known = fit(rng.random((150, 8)), rng.random((49, 8)))
         >>> score(-np.ones((1, 8)), known).tolist()
-        [1.0]
+        [0.995]
     """
-    nearer = np.searchsorted(known["distances"], _distances(features, known["features"]))
-    return nearer / len(known["distances"])
+    distances = _distances(features, known["features"])
+    nearer = np.searchsorted(known["distances"], distances)
+    if "held_out" not in known:  # a run of an earlier version, which has its own scores
+        return nearer / len(known["distances"])
+    count, held_out = len(known["distances"]), known["held_out"]
+    if count <= NEIGHBOURS:
+        return np.full(len(features), np.nan)
+    new = (np.searchsorted(held_out, distances) + 1) / (len(held_out) + 1)
+    return np.minimum(nearer / (count + 1), new)
 
 
 def keep(folder: Path, cut: Boundary) -> None:
@@ -78,17 +97,20 @@ def read(folder: str | Path) -> dict[str, np.ndarray] | None:
     if not path.exists():
         return None
     known, _ = read_arrays(path)
-    if set(known) != {"features", "distances"} or known["features"].ndim != 2:
+    if set(known) - {"held_out"} != {"features", "distances"} or known["features"].ndim != 2:
         raise DamagedFileError(f"{path} is damaged: it holds {sorted(known)}.")
     return known
 
 
-def _distances(features: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """One minus the cosine to the fifth-nearest row."""
+def _distances(features: np.ndarray, kept: np.ndarray, *, apart: bool = False) -> np.ndarray:
+    """One minus the cosine to the fifth-nearest row; `apart` where no row is its own neighbour."""
     kept, place = kept.astype("float32").T, min(NEIGHBOURS, kept.shape[0]) - 1
     found = []
     for start in range(0, len(features), ROWS_AT_ONCE):
         unlike = -(_unit(features[start : start + ROWS_AT_ONCE]) @ kept)
+        if apart:
+            rows = np.arange(len(unlike))
+            unlike[rows, start + rows] = np.inf
         unlike.partition(place, axis=1)
         found.append(1 + unlike[:, place])
     return np.concatenate(found).astype("float32")

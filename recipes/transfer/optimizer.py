@@ -2,8 +2,10 @@
 
 import keras
 
+from recipes.saving import PACKAGE
 
-@keras.saving.register_keras_serializable("recipes")
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class StagewiseAdam(keras.optimizers.Adam):
     """Adam whose rate is multiplied, variable by variable, by a constant factor.
 

@@ -11,6 +11,7 @@ import pandas as pd
 from recipes.backbones.base import Backbone
 from recipes.files import DamagedFileError, write_arrays, write_json
 from recipes.images.inspection import OK
+from recipes.keras_setup import describe
 from recipes.run import FORMAT, WEIGHTS, Run
 from recipes.transfer import model as transfer_model
 from recipes.transfer.features import TrainingData, outputs_of
@@ -84,8 +85,8 @@ def write_run(
         frame: the table of the pictures, with their parts.
         history: one row an epoch.
         data: the parts, and the task with its thresholds.
-        info: what `run.json` says besides the format, the model, the metrics, the versions and
-            the machine.
+        info: what `run.json` says besides the format, the model, the metrics, the versions, the
+            set-up of Keras and the machine.
     """
     part, task = evaluated_part(data), data.task
     held_out = data[part]
@@ -111,6 +112,7 @@ def write_run(
         "licence": transfer.backbone.licence,
         "source": transfer.backbone.source,
         "versions": versions(),
+        "keras": describe(),
         "machine": machine(),
     }
     write_json(folder / "run.json", about)

@@ -10,7 +10,7 @@ from recipes import callbacks
 from recipes.classifiers import registry
 from recipes.heads import compile_classifier
 from recipes.lookup import find
-from recipes.tuning.space import default_space, draw, resolve
+from recipes.tuning.space import decoded, default_space, draw, resolve
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -67,7 +67,7 @@ class HyperModel(keras_tuner.HyperModel):
 
     def fit(self, hp, model, *args, **options):
         """Train as keras-tuner asks, with the batch size and the decay scheme of `hp`."""
-        values = {**self.fixed, **hp.values}
+        values = {**self.fixed, **decoded(self.space, hp.values)}
         if not self.own:
             options = {**options, "batch_size": values.get("batch_size", 32)}
             steps = -(-len(args[0]) // options["batch_size"]) * options.get("epochs", 1)

@@ -11,6 +11,7 @@ import numpy as np
 from keras_tuner.engine import hyperparameters as hyper, trial as trial_module
 
 from recipes.files import write_json
+from recipes.tuning.objective import direction_of
 
 RUNNING, STOPPED = trial_module.TrialStatus.RUNNING, trial_module.TrialStatus.STOPPED
 ENDED = (trial_module.TrialStatus.COMPLETED, trial_module.TrialStatus.FAILED)
@@ -31,6 +32,16 @@ class SafeState(_Oracle):
         super().__init__(**options)
         self._begun = {}
         self._starts = Counter()
+
+    @keras_tuner.synchronized
+    def update_trial(self, trial_id, metrics, step=0):
+        """Note metrics; keras-tuner alone ends the trial over those that it cannot tell of."""
+        noted = self.trials[trial_id].metrics
+        for name in metrics:
+            if not noted.exists(name):
+                own = self.objective.direction if name == self.objective.name else None
+                noted.register(name, own or direction_of(name) or "min")
+        return super().update_trial(trial_id, metrics, step)
 
     def save(self):
         """Write the oracle's state."""

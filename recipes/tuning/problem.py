@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import keras
 import keras_tuner
@@ -17,12 +17,16 @@ import numpy as np
 from recipes.files import digest, read_arrays, replace, write_arrays
 from recipes.images.parts import ArrayCache, Collection
 from recipes.images.split import PARTS
-from recipes.settings import DataSettings
+from recipes.lookup import unknown
+from recipes.settings import COUNT, DataSettings
 from recipes.tasks import Binary, Multilabel
 from recipes.tuning.model import HyperModel
 from recipes.tuning.protocol import as_arrays, check_shares, split_rows
+from recipes.tuning.space import encoded
 
 IMAGE_SIZE = 64
+KNOWN_METRICS = ("val_loss", "val_accuracy")
+ROWS_TO_TRY = 32
 WEIGHTS = "model.safetensors"
 
 
@@ -37,6 +41,17 @@ class Problem(ABC):
 
     model: keras_tuner.HyperModel
     key: str
+
+    @abstractmethod
+    def check(self, objective: str) -> None:
+        """Refuse what would fail in every trial, before the first.
+
+        Args:
+            objective: the metric that decides.
+
+        Raises:
+            ValueError: a trial reports no such metric, or the model does not fit the data.
+        """
 
     @abstractmethod
     def open(self, folder: Path) -> tuple[tuple, tuple]:
@@ -111,6 +126,20 @@ class DataProblem(Problem):
         self.model = _hyper_model(recipe, space, fixed, self.x, units, seed)
         self.key = digest({"x": self.x, "y": self.labels})
 
+    def check(self, objective: str) -> None:
+        """Evaluate a model of the first setting on a few rows, where it is not known what comes."""
+        if not self.model.own and objective in KNOWN_METRICS:
+            return
+        model = self.model.build(keras_tuner.HyperParameters())
+        try:
+            rows = self._of(np.arange(min(len(self.x), ROWS_TO_TRY)))
+            names = model.evaluate(*rows, verbose=0, return_dict=True)
+        except Exception as error:  # a misspelt metric, a shape that does not fit: Keras' own
+            raise ValueError(f"recipe: its model does not fit the data. {error}") from error
+        reported = [name for one in names for name in (f"val_{one}", one)]
+        if objective not in reported and not self.callbacks:  # which may report more
+            raise unknown("objective", objective, reported)
+
     def open(self, folder: Path) -> tuple[tuple, tuple]:
         """The rows of both parts: inputs and labels."""
         rows = self._rows(folder)
@@ -143,19 +172,23 @@ class DataProblem(Problem):
 
 def _load(model: HyperModel, folder: Path, best: Mapping) -> keras.Model:
     hp = keras_tuner.HyperParameters()
-    hp.values = dict(best)
+    hp.values = encoded(model.space, best)
     built = model.build(hp)
     arrays, _ = read_arrays(folder / WEIGHTS)
     built.set_weights([arrays[name] for name in sorted(arrays)])
     return built
 
 
-def _pictures(folder, image_size: int, validation: float, test: float, seed: int) -> tuple:
+def _pictures(folder, image_size: Any, validation: float, test: float, seed: int) -> tuple:
     """The pictures of class folders as arrays, and the rows of each part."""
+    size = image_size if isinstance(image_size, list | tuple) else (image_size, image_size)
+    if len(size) != 2:
+        raise ValueError(f"image_size: {image_size!r} is not one side, or (height, width).")
+    height, width = (COUNT("image_size", side) for side in size)
     settings = DataSettings(validation=validation, test=test)
     pictures = Collection.open(folder, settings, seed=seed, verbose=False)
     cache = ArrayCache(Path(folder), memory_limit=1 << 62)  # in memory: no file is written there
-    data, _ = pictures.decoded((image_size, image_size), cache, verbose=False)
+    data, _ = pictures.decoded((height, width), cache, verbose=False)
     classes = pictures.task.classes
     ends = np.cumsum([0, *(len(data[name]) for name in PARTS)])
     parts = {name: np.arange(*ends[i : i + 2]) for i, name in enumerate(PARTS)}

@@ -10,56 +10,40 @@ from sklearn.model_selection import train_test_split
 from recipes.files import read_json, write_json
 from recipes.images.inspection import OK
 from recipes.images.split import PARTS, split
-from recipes.lookup import find
 from recipes.tasks.base import SEPARATOR
+from recipes.tuning.reading import pairs
 
 
 def as_arrays(data, target: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inputs, labels from 0 on, and the classes that they stand for.
 
     Labels are (n,); of any number of labels each, (n, labels), 0 or 1.
+
+    Raises:
+        ValueError: the data are not usable; the text says what and where.
     """
-    if isinstance(data, pd.DataFrame):
-        if target not in data.columns:
-            find(target or "", dict.fromkeys(map(str, data.columns)), what="target")
-        features = data.drop(columns=target)
-        texts = features.select_dtypes(exclude="number").columns
-        if len(texts):
-            raise ValueError(f"data: the columns {', '.join(map(str, texts))} are not numbers.")
-        x, y = features.to_numpy("float32"), data[target].to_numpy()
-    else:
-        x, y = _read_dataset(data) if hasattr(data, "element_spec") else map(np.asarray, data)
-        if len(x) != len(y):
-            raise ValueError(f"data: {len(x)} inputs and {len(y)} targets.")
-        if y.ndim == 2 and y.shape[1] > 1 and ((y != 0).sum(axis=1) == 1).all():  # one-hot
-            y = y.argmax(axis=1)
-        y = y.reshape(len(y), -1)
-        if y.shape[1] > 1:
-            if not np.isin(y, (0, 1)).all():
-                raise ValueError(
-                    "data: the targets are neither classes nor one-hot vectors, nor 0 and 1."
-                )
-            if not y.any(axis=0).all():
-                raise ValueError(
-                    f"data: no row has the label {int(np.argmin(y.any(axis=0)))} of {y.shape[1]}."
-                )
-            return x, y.astype("float32"), np.arange(y.shape[1])
-        y = y[:, 0]
-    classes, labels = np.unique(y, return_inverse=True)
+    x, y = pairs(data, target)
+    if y.ndim == 2 and y.shape[1] > 1 and ((y != 0).sum(axis=1) == 1).all():  # one-hot
+        y = y.argmax(axis=1)
+    y = y.reshape(len(y), -1)
+    if y.shape[1] > 1:
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(
+                "data: the targets are neither classes nor one-hot vectors, nor 0 and 1."
+            )
+        if not y.any(axis=0).all():
+            raise ValueError(
+                f"data: no row has the label {int(np.argmin(y.any(axis=0)))} of {y.shape[1]}."
+            )
+        return x, y.astype("float32"), np.arange(y.shape[1])
+    try:
+        classes, labels = np.unique(y[:, 0], return_inverse=True)
+    except TypeError:
+        types = ", ".join(sorted({type(value).__name__ for value in y[:, 0]}))
+        raise ValueError(f"data: the targets are of several types: {types}.") from None
     if len(classes) < 2:
         raise ValueError("data: the targets are all of one class.")
     return x, labels.astype("int64"), classes
-
-
-def _read_dataset(dataset) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of a `tf.data.Dataset`, in batches or not."""
-    spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) != 2:
-        raise ValueError("data: the dataset does not give pairs (inputs, targets).")
-    inputs, targets = zip(*dataset.as_numpy_iterator(), strict=True)
-    if spec[0].shape[:1] == spec[1].shape[:1] and spec[1].shape.rank:  # batches
-        return np.concatenate(inputs), np.concatenate(targets)
-    return np.stack(inputs), np.stack(targets)
 
 
 def open_folder(folder: Path, note: dict, overwrite: bool) -> None:
@@ -67,6 +51,9 @@ def open_folder(folder: Path, note: dict, overwrite: bool) -> None:
     path = folder / "search.json"
     if folder.exists() and any(folder.iterdir()):
         old = read_json(path) if path.exists() else None
+        if old and "objective" in old:  # an earlier version took the direction from these words
+            less = any(word in old["objective"] for word in ("loss", "error"))
+            old.setdefault("direction", "min" if less else "max")
         if old == note:
             return
         if not overwrite or old is None:

@@ -37,7 +37,8 @@ def write(result: SearchResult, note: dict) -> Path:
             for name, value in result.test_metrics.items()
         ],
         lead="The test part was used once, after the search: on the best setting, trained again. "
-        f"The trials were compared by {result.objective}, on the validation part.",
+        f"The trials were compared by {result.objective}, on the validation part: "
+        f"{'less' if result.minimized else 'more'} is better.",
         sections={
             "The best setting": [
                 Table([(name, page.text(value)) for name, value in result.best.items()])

@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.preprocessing import OrdinalEncoder
 
 from recipes.run import Run
-from recipes.tuning.trials import less_is_better
+from recipes.tuning.objective import direction_of
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class SearchResult:
         folder: where the search lies: `trials.csv`, `report.html`, and the final model,
             `model.keras`, or `run` for transfer learning.
         load: builds the final model; see `model`.
+        direction: "min" where less of the objective is better, or "max"; by its name where none is
+            given.
     """
 
     trials: pd.DataFrame
@@ -38,6 +40,7 @@ class SearchResult:
     objective: str
     folder: Path
     load: Callable[[Path, Mapping], keras.Model] = field(repr=False)
+    direction: str | None = None
 
     @property
     def model(self) -> keras.Model:
@@ -55,7 +58,7 @@ class SearchResult:
     @property
     def minimized(self) -> bool:
         """Whether less of the objective is better."""
-        return less_is_better(self.objective)
+        return (self.direction or direction_of(self.objective)) == "min"
 
     def importance(self) -> pd.Series:
         """How much of the score each hyperparameter explains, by a random forest; they sum to 1.

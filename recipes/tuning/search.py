@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,11 +13,14 @@ import pandas as pd
 from recipes.classifiers import registry
 from recipes.files import read_json, replace, write_json
 from recipes.lookup import find
+from recipes.settings import COUNT, POSITIVE, SHARE, TRUTH, WHOLE
 from recipes.tuning import report
+from recipes.tuning.objective import checked as checked_objective
 from recipes.tuning.oracles import completed
 from recipes.tuning.problem import DataProblem, Problem
 from recipes.tuning.protocol import open_folder
 from recipes.tuning.result import SearchResult, setting_of, trial_table
+from recipes.tuning.space import checked, decoded, encoded, plain
 from recipes.tuning.transfer import TRANSFER, TransferProblem
 from recipes.tuning.trials import ALGORITHMS, CURVES, Trials, alone, read_curves, without_chief
 from recipes.tuning.workers import supervise, take_part
@@ -32,7 +36,7 @@ def search(
     target: str | None = None,
     max_trials: int = 20,
     max_epochs: int = 20,
-    objective: str = "val_loss",
+    objective: str | keras_tuner.Objective = "val_loss",
     patience: int = 5,
     prune: bool = True,
     validation: float = 0.2,
@@ -58,9 +62,10 @@ def search(
             a compiled model; or "transfer", for `fit` on pictures, whose frozen features are
             computed once for all trials.
         data: (x, y) arrays, where y has classes, one-hot rows or rows of any number of labels; a
-            `tf.data.Dataset` of pairs, which is read once; a DataFrame of numbers with a `target`
-            column; or a folder with one subfolder of pictures a class (decoded at `image_size`, 64
-            by default). With "transfer" all that `recipes.fit` takes.
+            `tf.data.Dataset` of pairs, which is read once; a DataFrame of numbers, True and False
+            with a `target` column; or a folder with one subfolder of pictures a class (decoded at
+            `image_size`, a side or (height, width), 64 by default). With "transfer" all that
+            `recipes.fit` takes.
         space: changes of the recipe's default space, see `HyperModel`; for "manual" a list of
             settings, or a DataFrame of them.
         directory: of the search; a finished one there is read and not repeated.
@@ -69,7 +74,9 @@ def search(
         max_trials: settings to try. "manual" has as many as were given; "grid" refuses if there
             are more; "hyperband" follows from `max_epochs`.
         max_epochs: of a trial; with "transfer" of each of its phases.
-        objective: a metric; a loss is minimized, anything else maximized.
+        objective: the name of a metric that a trial reports, such as "val_accuracy" or "val_mae";
+            whether less or more is better follows from the name. Where it does not, it is refused:
+            give a `keras_tuner.Objective`, which says so.
         patience: epochs without a better objective before a trial ends.
         prune: whether a trial ends early that is worse than the median of the others at the same
             epoch, once five have ended. Not for "hyperband" and "transfer".
@@ -92,7 +99,8 @@ def search(
         worker by its environment: the chief has the result.
 
     Raises:
-        ValueError: an unknown name, an unusable space, a grid that is too large.
+        ValueError: an unknown name or metric, an argument out of its range, data with missing
+            values, an unusable space, a grid that is too large; before the first trial.
         FileExistsError: `directory` holds another search.
         RuntimeError: worker processes die again and again.
 
@@ -102,13 +110,17 @@ def search(
         >>> result.best, result.test_metrics  # doctest: +SKIP
     """
     find(algorithm, ALGORITHMS, what="algorithm")
-    for name, value in (
-        ("max_trials", max_trials),
-        ("max_epochs", max_epochs),
-        ("workers", 1 if workers is None else workers),
-    ):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name}: {value!r} is not a whole number from 1 up.")
+    max_trials, max_epochs = COUNT("max_trials", max_trials), COUNT("max_epochs", max_epochs)
+    patience, seed = WHOLE("patience", patience), WHOLE("seed", seed)
+    validation, test = SHARE("validation", validation), SHARE("test", test)
+    workers = None if workers is None else COUNT("workers", workers)
+    trial_timeout = None if trial_timeout is None else POSITIVE("trial_timeout", trial_timeout)
+    for name, truth in (("prune", prune), ("overwrite", overwrite), ("verbose", verbose)):
+        TRUTH(name, truth)
+    goal = checked_objective(objective)
+    if not os.fspath(directory).strip():
+        raise ValueError("directory: the path is empty.")
+    fixed = {name: plain(value) for name, value in fixed.items()}
     settings, space = _settings_of(algorithm, space)
     shares = {"validation": validation, "test": test}
     options: dict = {**shares, "max_epochs": max_epochs, "seed": seed, "callbacks": callbacks}
@@ -120,6 +132,7 @@ def search(
         problem.model.space = {name: problem.model.space[name] for name in space or ()}
     if algorithm == "grid":
         max_trials = _grid_size(problem.model.space, max_trials)
+    problem.check(goal.name)
     folder = Path(directory)
     note = {
         "recipe": getattr(recipe, "__name__", str(recipe)),
@@ -129,7 +142,8 @@ def search(
         "algorithm": algorithm,
         "max_trials": max_trials,
         "max_epochs": max_epochs,
-        "objective": objective,
+        "objective": goal.name,
+        "direction": goal.direction,
         "patience": patience,
         "prune": prune,
         "shares": [validation, test],
@@ -147,7 +161,8 @@ def search(
         settings=settings,
         max_trials=max_trials,
         max_epochs=max_epochs,
-        objective=objective,
+        objective=goal.name,
+        direction=goal.direction,
         patience=patience,
         prune=prune,
         seed=seed,
@@ -162,8 +177,9 @@ def search(
     if not final.exists():
         _finish(folder, oracle, problem)
     found = read_json(final)
-    metrics = found["test_metrics"]
-    result = SearchResult(table, found["best"], metrics, objective, folder, problem.loader())
+    best = decoded(getattr(problem.model, "space", {}), found["best"])
+    metrics, loader = found["test_metrics"], problem.loader()
+    result = SearchResult(table, best, metrics, goal.name, folder, loader, goal.direction)
     report.write(result, note)
     return result
 
@@ -200,15 +216,15 @@ def _settings_of(algorithm: str, space) -> tuple[list[dict] | None, Mapping | No
         return None, space
     if isinstance(space, pd.DataFrame):
         rows = space.astype(object).to_dict("records")
-        space = [{k: v for k, v in row.items() if not pd.isna(v)} for row in rows]
-    if not isinstance(space, Sequence) or not space:
+        space = [{k: v for k, v in row.items() if not pd.api.types.is_scalar(v) or pd.notna(v)}
+                 for row in rows]  # fmt: skip
+    fits = isinstance(space, Sequence) and all(isinstance(setting, Mapping) for setting in space)
+    if not fits or not space:
         raise ValueError('space: algorithm="manual" takes a list of settings, or a DataFrame.')
-    names = {name for setting in space for name in setting}
-    values = {
-        name: list(dict.fromkeys(setting[name] for setting in space if name in setting))
-        for name in names
-    }
-    return [dict(setting) for setting in space], values
+    names = dict.fromkeys(name for setting in space for name in setting)
+    values = {name: [s[name] for s in space if name in s] for name in names}
+    values = {name: checked(name, choices) for name, choices in values.items()}
+    return [encoded(values, {k: plain(v) for k, v in s.items()}) for s in space], values
 
 
 def _grid_size(space: Mapping, max_trials: int) -> int:

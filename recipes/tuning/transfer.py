@@ -24,7 +24,7 @@ from recipes.transfer.features import TrainingData, features
 from recipes.transfer.fine_tune import fine_tune
 from recipes.tuning.problem import Problem
 from recipes.tuning.protocol import check_shares
-from recipes.tuning.space import draw, resolve
+from recipes.tuning.space import decoded, draw, resolve
 from recipes.tuning.trials import TrialCurve
 from recipes.workflow import fit
 
@@ -42,6 +42,7 @@ CONDITIONS = {
     "fine_tune_rate": ("strategy", lambda name: len(strategies.get(name).phases) > 1),
     "augmentation": ("strategy", lambda name: strategies.get(name).phases[-1].trainable_from == 0),
 }
+METRICS = ("val_loss", "val_accuracy", "val_calibrated_loss")
 # Given by the search itself.
 _OWN = ("epochs", "validation", "test", "seed")
 
@@ -92,6 +93,10 @@ class TransferProblem(Problem):
         self.model = TransferHyperModel(pictures, space, settings, self.callbacks, verbose=verbose)
         self.key = pictures.key()
 
+    def check(self, objective: str) -> None:
+        """A training's metrics are known."""
+        find(objective, dict.fromkeys(METRICS), what="objective")
+
     def open(self, folder: Path) -> tuple[tuple, tuple]:
         """Nothing: the model has prepared both parts in the search's folder."""
         self.model.prepare(folder / "cache")
@@ -99,7 +104,8 @@ class TransferProblem(Problem):
 
     def finish(self, folder: Path, trial) -> dict[str, float]:
         """Make a run folder of the setting."""
-        values = {**self.fixed, **trial.hyperparameters.values}
+        setting = decoded(self.model.space, trial.hyperparameters.values)
+        values = {**self.fixed, **setting}
         chosen: dict[str, Any] = {k: v for k, v in values.items() if k in _options()}
         chosen |= {"strategy": plan_of(values), "epochs": self.max_epochs, **self.options}
         run = fit(
@@ -218,7 +224,8 @@ class TransferHyperModel(keras_tuner.HyperModel):
     def fit(self, hp, model, *args, epochs: int, callbacks=(), **options):
         """Train by the setting's strategy; the metrics of the epoch whose weights it kept."""
         training = self.settings.training
-        values: dict[str, Any] = {"strategy": _strategies({}, self.settings)[0], **hp.values}
+        setting = decoded(self.space, hp.values)
+        values: dict[str, Any] = {"strategy": _strategies({}, self.settings)[0], **setting}
         plan = plan_of(values).with_epochs(epochs)
         augmentation = augment.get(values.get("augmentation", training.augmentation))
         history, _ = fine_tune(

@@ -28,16 +28,6 @@ IDLE_SECONDS = 0.05
 MEDIAN_FROM = 5
 
 
-def less_is_better(objective: str) -> bool:
-    """Whether a metric is minimized.
-
-    Example:
-        >>> less_is_better("val_loss"), less_is_better("val_accuracy")
-        (True, False)
-    """
-    return "loss" in objective or "error" in objective
-
-
 @dataclass
 class Trials:
     """All that trying settings needs; what a worker process is given.
@@ -52,6 +42,7 @@ class Trials:
         max_trials: settings to try.
         max_epochs: of a trial.
         objective: the metric that decides.
+        direction: "min" where less of it is better, or "max".
         patience: epochs without a better one before a trial ends.
         prune: whether a trial ends that is worse than the median of the others at its epoch.
         seed: of the algorithm and of each trial.
@@ -68,16 +59,12 @@ class Trials:
     max_trials: int = 20
     max_epochs: int = 20
     objective: str = "val_loss"
+    direction: str = "min"
     patience: int = 5
     prune: bool = True
     seed: int = 0
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
     verbose: bool = True
-
-    @property
-    def direction(self) -> str:
-        """Whether the objective is minimized or maximized, in Keras' words."""
-        return "min" if less_is_better(self.objective) else "max"
 
     def tuner(self) -> keras_tuner.Tuner:
         """The Tuner, with what its folder holds of an earlier process."""
@@ -122,7 +109,9 @@ class Trials:
             verbose=1 if self.verbose else 0,
             callbacks=[
                 stopping,
-                TrialCurve(self.folder / CURVES, self.objective, prune=prune),
+                TrialCurve(
+                    self.folder / CURVES, self.objective, direction=self.direction, prune=prune
+                ),
                 *self.callbacks,
             ],
         )
@@ -186,6 +175,7 @@ class TrialCurve(keras.callbacks.Callback):
     Args:
         folder: of the curves; it is made.
         objective: the metric.
+        direction: "min" where less of it is better, or "max".
         prune: whether trials are ended.
         from_epoch: no trial is ended before it has had so many epochs.
 
@@ -193,10 +183,19 @@ class TrialCurve(keras.callbacks.Callback):
         The median stopping rule of D. Golovin et al., Google Vizier, KDD 2017, section 3.2.1.
     """
 
-    def __init__(self, folder: Path, objective: str, *, prune: bool, from_epoch: int = 3):
+    def __init__(
+        self,
+        folder: Path,
+        objective: str,
+        *,
+        direction: str = "min",
+        prune: bool,
+        from_epoch: int = 3,
+    ):
         super().__init__()
         self.folder = folder
         self.objective = objective
+        self.direction = direction
         self.prune = prune
         self.from_epoch = from_epoch
         self.trial = ""
@@ -214,7 +213,7 @@ class TrialCurve(keras.callbacks.Callback):
             return
         if self.others is None:
             self.others = read_curves(self.folder, but=self.trial)
-        best = min if less_is_better(self.objective) else max
+        best = min if self.direction == "min" else max
         theirs = [best(curve[:seen]) for curve in self.others.values() if len(curve) >= seen]
         if len(theirs) >= MEDIAN_FROM:
             middle, own = median(theirs), best(self.curve)

@@ -64,3 +64,26 @@ def test_cyclic_optimizers_survive_saving(optimizer, tmp_path):
     assert type(loaded.optimizer) is type(optimizer)
     for one, other in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
         np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (one, other)))
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("momentum", [0, 0.0, 1, 0.9])
+def test_a_momentum_of_any_start_takes_keras_steps(momentum, nesterov):
+    ours = linear_model(callbacks.CyclicMomentumSGD(0.1, momentum=momentum, nesterov=nesterov))
+    theirs = linear_model(keras.optimizers.SGD(0.1, momentum=float(momentum), nesterov=nesterov))
+    watches = [fit(m, callbacks.ConstantLR(1.0))[0] for m in (ours, theirs)]
+    np.testing.assert_allclose(watches[0].weights, watches[1].weights, rtol=1e-6)
+
+
+@pytest.mark.parametrize("start", [0, 1, 0.9])
+def test_a_momentum_of_any_start_is_driven(start):
+    scheme = callbacks.CyclicLR(0.1, 0.2, step_size_up=4)
+    watch, _ = fit(linear_model(callbacks.CyclicMomentumSGD(0.1, momentum=start)), scheme)
+    weight, velocity = 1.0, 0.0
+    for step in range(8):
+        velocity = scheme.momentum(step) * velocity - scheme.value(step)
+        weight += velocity
+    assert watch.weights[-1] == pytest.approx(weight, rel=1e-5)
+    if start < 1:
+        watch, _ = fit(linear_model(callbacks.CyclicMomentumAdam(0.1, beta_1=start)), scheme)
+        np.testing.assert_allclose(watch.momenta, [scheme.momentum(t) for t in range(8)], rtol=1e-6)

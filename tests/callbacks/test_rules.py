@@ -44,7 +44,7 @@ BAD = [
     ("SequentialLR", {"schedulers": [], "milestones": []}, "schedulers"),
     ("SequentialLR", {"schedulers": ["step_lr"], "milestones": []}, "schedulers"),
     ("ReduceLROnPlateau", {"factor": 1.0}, "factor"),
-    ("ReduceLROnPlateau", {"mode": "auto"}, "mode"),
+    ("ReduceLROnPlateau", {"mode": "smallest"}, "mode"),
     ("ReduceLROnPlateau", {"threshold_mode": "relative"}, "threshold_mode"),
     ("ReduceLROnPlateau", {"scheduler": "cosine"}, "scheduler"),
     ("Warmup", {"scheduler": None, "steps": 3}, "scheduler"),

@@ -12,12 +12,32 @@ from recipes.run import Run
 from tests.recipes.images import pictures
 from tests.recipes.odd import SPOILT
 
+GOOD = pictures.GOOD["plain.png"]
 BAD_ARGUMENTS = {
     "no such folder": (["fit", "nowhere", "--output", "{out}"], "nowhere does not exist"),
     "a file": (["fit", "{file}", "--output", "{out}"], "is a file"),
     "empty folder": (["fit", "{empty}", "--output", "{out}"], "is empty"),
     "one class": (["fit", "{one}", "--output", "{out}"], "one class only, 'only'"),
-    "no picture": (["fit", "{none}", "--output", "{out}"], "no readable picture"),
+    "no picture": (["fit", "{none}", "--output", "{out}"], "no file can be used of the class 'a'"),
+    "a class of HEIC": (
+        ["fit", "{heic}", "--output", "{out}"],
+        "no file can be used of the class 'fox' (3: 3 damaged",
+    ),
+    "a class of films": (
+        ["fit", "{film}", "--output", "{out}"],
+        "class 'fox' (3: 3 a film (MP4, MOV) is not read ('fox/0.heic', 'fox/1.heic', "
+        "'fox/2.heic')). Put that right, or go on without: allow_empty_classes",
+    ),
+    "parts in disguise": (["fit", "{parts}", "--output", "{out}"], "looks divided into"),
+    "flat": (["fit", "{flat}", "--output", "{out}"], "2 pictures, such as 'a.png', and no class"),
+    "empty data": (["fit", "", "--output", "{out}"], "the path is empty"),
+    "empty output": (["fit", "{ok}", "--output", ""], "output: the path is empty"),
+    "empty groups": (["fit", "{ok}", "--output", "{out}", "--groups", ""], "groups: ''"),
+    "empty pictures": (["fit", "{ok}", "--output", "{out}", "--pictures", ""], "pictures: ''"),
+    "empty run": (["predict", "", "{file}"], "run: the path is empty"),
+    "empty export": (["export", ""], "run: the path is empty"),
+    "empty rerun": (["rerun", "", "--output", "{out}"], "run: the path is empty"),
+    "empty scan": (["scan", " "], "the path is empty"),
     "too few": (["fit", "{few}", "--output", "{out}"], "too few pictures"),
     "strategy": (
         ["fit", "{ok}", "--output", "{out}", "--strategy", "small_simlar"],
@@ -52,6 +72,12 @@ BAD_ARGUMENTS = {
 }
 
 
+def _with_fox(folder, content):
+    pictures.make_classes(folder, 5)
+    pictures.write(folder / "fox", {f"{k}.heic": content for k in range(3)})
+    return folder
+
+
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
     root = tmp_path_factory.mktemp("places")
@@ -64,6 +90,10 @@ def places(tmp_path_factory):
         "one": pictures.make_classes(root / "one", 5, ("only",)),
         "few": pictures.make_classes(root / "few", 2),
         "ok": pictures.make_classes(root / "ok", 5),
+        "heic": _with_fox(root / "heic", pictures.BAD["photo.heic"]),
+        "film": _with_fox(root / "film", b"\0\0\0\x18ftypisom" + bytes(99)),
+        "parts": pictures.make_classes(root / "parts", 5, ("cats_train", "cats_test")),
+        "flat": pictures.write(root / "flat", dict.fromkeys(("a.png", "b.png"), GOOD)),
         "none": pictures.write(root / "none" / "a", {"x.jpg": b"x"}).parent,
         "out": root / "out",
     }

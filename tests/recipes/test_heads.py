@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+import callbacks
 import recipes
 from recipes.transfer.state import to_numpy
 
@@ -85,7 +86,128 @@ def test_an_optimizer_brings_its_own_rate():
         recipes.compile_classifier(model, optimizer=optimizer, learning_rate=0.1)
 
 
+LABELS = {"above": 3, "far above": 200, "below": -1, "missing": np.nan}
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize("kind", LABELS)
+def test_a_label_of_no_class_is_refused_with_smoothing_as_without(kind, smoothing, eagerly):
+    """TensorFlow and PyTorch raise an error; on JAX, where Keras' own says nothing, it is NaN."""
+    model = recipes.mlp(4, 3, units=(4,), seed=0)
+    options = {"optimizer": "sgd", "label_smoothing": smoothing, "run_eagerly": eagerly}
+    recipes.compile_classifier(model, **options)
+    x, y = np.zeros((4, 4)), np.array([0, 1, LABELS[kind], 2])
+    if keras.backend.backend() == "jax":
+        if smoothing:
+            assert np.isnan(model.train_on_batch(x, y)[0])
+        return
+    with pytest.raises(Exception, match=r"(?i)label|out of bounds|index"):
+        model.train_on_batch(x, y)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("column", [False, True])
+def test_the_smoothed_loss_is_keras_own_of_one_hot_rows(smoothing, column):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 5, 64)
+    probabilities = rng.dirichlet(np.ones(5) / 3, 64).astype("float32")
+    theirs = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+    ours = recipes.heads.SmoothedSparseCrossentropy(smoothing)
+    expected = theirs(keras.utils.to_categorical(y, 5), probabilities)
+    found = ours(y[:, None] if column else y, probabilities)
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)
+
+
+GIVEN = {
+    "a name": "mae",
+    "a list": ["mae"],
+    "a tuple": ("mae",),
+    "an object": keras.metrics.MeanAbsoluteError(name="mae"),
+    "a function": keras.metrics.mean_absolute_error,
+    "none": (),
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", GIVEN)
+def test_metrics_come_besides_those_of_the_head(kind, task):
+    num_classes, y, _ = TASKS[task]
+    model = recipes.mlp(4, num_classes, task=task, seed=0)
+    y = keras.utils.to_categorical(y, 3) if task == "multiclass" else y
+    options = {"one_hot": task == "multiclass", "metrics": GIVEN[kind]}
+    recipes.compile_classifier(model, **options)
+    found = set(model.evaluate(np.zeros((4, 4)), y, verbose=0, return_dict=True))
+    own = {"loss", "accuracy"} if task == "multiclass" else {"loss", "accuracy", "auc"}
+    more = {"a function": {"mean_absolute_error"}, "none": set(), "nothing": set()}
+    assert found == own | more.get(kind, {"mae"})
+
+
+@pytest.mark.parametrize("metrics", ["accuracy", ["acc"], [keras.metrics.AUC(name="auc")]])
+def test_a_metric_of_the_heads_name_takes_its_place(metrics):
+    model = recipes.compile_classifier(recipes.mlp(4, 1, task="binary"), metrics=metrics)
+    results = model.evaluate(np.zeros((4, 4)), np.array([0, 1, 1, 0]), verbose=0, return_dict=True)
+    assert sorted({"acc": "accuracy"}.get(name, name) for name in results) == [
+        "accuracy",
+        "auc",
+        "loss",
+    ]
+
+
+def test_metrics_by_output_are_taken_as_they_are():
+    model = recipes.compile_classifier(recipes.mlp(4, 3), metrics={"predictions": ["accuracy"]})
+    results = model.evaluate(np.zeros((4, 4)), np.array([0, 1, 2, 0]), verbose=0, return_dict=True)
+    assert {"loss", "accuracy"} <= set(results)
+
+
+SCHEDULES = {
+    "Keras'": lambda: keras.optimizers.schedules.ExponentialDecay(0.5, 1, 0.5),
+    "ours": lambda: callbacks.ExponentialDecay(0.5, 1, 0.5).as_schedule(9),
+    "a number of NumPy": lambda: np.float32(0.5),
+    "a whole number": lambda: 1,
+}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "adamw"])
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_a_schedule_is_a_learning_rate(kind, optimizer):
+    rate = SCHEDULES[kind]()
+    model = recipes.compile_classifier(
+        recipes.mlp(4, 3), optimizer=optimizer, learning_rate=rate, weight_decay=0.1
+    )
+    if kind.startswith("a "):
+        assert float(model.optimizer.learning_rate) == pytest.approx(float(rate))
+        return
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.5)
+    model.train_on_batch(np.zeros((2, 4)), np.array([0, 1]))
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.25)
+
+
+def test_two_heads_stand_on_one_trunk():
+    inputs = keras.Input((8, 8, 4))
+    heads = [
+        recipes.classification_head(inputs, 3, dropout=0.1),
+        recipes.classification_head(inputs, 5, dropout=0.1, name="kind"),
+    ]
+    model = keras.Model(inputs, heads)
+    assert model.output_names == ["predictions", "kind"]
+    assert {"pool", "head_dropout", "kind_pool", "kind_dropout"} <= {m.name for m in model.layers}
+
+
 BAD = [
+    *(
+        (lambda options=options: recipes.compile_classifier(recipes.mlp(4, 3), **options), *words)
+        for options, *words in [
+            ({"learning_rate": "fast"}, "learning_rate", "no number"),
+            ({"learning_rate": float("nan")}, "learning_rate", "no number"),
+            ({"learning_rate": callbacks.StepLR(3)}, "learning_rate", "as_schedule"),
+            ({"weight_decay": "0.1"}, "weight_decay", "no number"),
+            ({"label_smoothing": "0.1"}, "label_smoothing", "0.1"),
+            ({"loss": "mse"}, "loss", "the head decides it"),
+            ({"weighted_metric": []}, "option of compile", "Did you mean 'weighted_metrics'"),
+        ]
+    ),
     (lambda: recipes.mlp(4, 0), "num_classes", "0"),
     (lambda: recipes.mlp(4, 1), "num_classes", "2 or more"),
     (lambda: recipes.mlp(4, 2, task="binary"), "num_classes", "binary takes 1"),

@@ -2,11 +2,13 @@
 
 import dataclasses
 import inspect
+import json
 import subprocess
 import sys
 from typing import get_type_hints
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
@@ -34,25 +36,53 @@ VALUES = {
     "task": ("binary", ["multi", 3, None]),
     "positive": ("ill", [3, ""]),
     "threshold": (0.3, [0, 1, -0.1, "half", True, float("nan")]),
-    "pictures": ("train/", []),
+    "pictures": ("train/", ["", " ", 7]),
     "file_column": ("id", [7, ""]),
     "label_column": (("a", "b"), [7, [], "", [1, 2]]),
     "part_column": ("fold", [7, ""]),
     "group_column": ("patient", [7, ""]),
     "labels_from_name": (r"^(\w)", [7, ""]),
-    "groups": ("groups.csv", []),
+    "groups": ("groups.csv", ["", 7]),
     "validation": (0.2, [0, 1, -0.1, "0.2", None, float("inf")]),
     "test": (0.0, [1, -0.1, "0.2", None, True]),
     "cache_limit": (512 << 20, [-1, "much", "2 PB", 1.5, None, "1.2.3 GB", ""]),
+    "layout": ("parts", ["folders", None, 1]),
+    "allow_empty_classes": (True, [1, "yes", None]),
+    "resize": ("pad", ["squish", None, 1]),
+    "background": ("#102030", ["no colour", "", 3, None, (1, 2, 3)]),
+    "max_pixels": (10**9, [0, -1, 1.5, "much", None]),
     "backbone": ("ResNet50", []),
-    "weights": ("pretrained", []),
+    "weights": ("pretrained", ["", 7]),
     "image_size": (64, [0, -3, 64.0, "64", True]),
     "dropout": (0.0, [1, -0.1, "0.2", None]),
     "epochs": (3, [0, -1, 2.0, "3", True]),
     "batch_size": (16, [0, -1, 2.5, "16", None]),
     "augmentation": ("strong", [3, "", None]),
     "views": (2, [0, 1.5, None]),
-    "class_weights": (False, [1, "yes"]),
+    "class_weights": (
+        (("rare", 50.0), (0, 1.0)),
+        [
+            1,
+            0.5,
+            "yes",
+            "balanced",
+            {},
+            [],
+            {0: -1},
+            {0: "1"},
+            {0.5: 1},
+            {True: 2},
+            {None: 1},
+            [1, float("nan")],
+            [True, 1],
+            [0, 0],
+            {1, 2},
+            [[0, 1], 2],
+            [[0]],
+            [[0, 1, 2]],
+            {-1: 2},
+        ],
+    ),
     "distribution": ("data_parallel", ["model_parallel", 2]),
     "seed": (7, [-1, 1.0, "7", None]),
     "strategy": ("race", ["small_simlar", 3, None]),
@@ -85,8 +115,6 @@ def test_what_is_not_allowed_is_refused_by_name(name, value):
 
 
 def test_a_dictionary_is_plain_values_of_all_options():
-    import json
-
     made = Settings.of(strategy=MINE, label_column=["a", "b"], batch_size=np.int64(8))
     values = made.to_dict()
     assert list(values) == list(OPTIONS)
@@ -96,6 +124,30 @@ def test_a_dictionary_is_plain_values_of_all_options():
 
 def test_a_backbone_is_written_by_its_name(tiny):
     assert Settings.of(backbone=tiny).to_dict()["backbone"] == "tiny"
+
+
+WEIGHTS = {
+    "mapping by place": ({0: 1, 1: 50}, ((0, 1.0), (1, 50.0))),
+    "mapping by name": ({"cat": 1, "dog": 2.5}, (("cat", 1.0), ("dog", 2.5))),
+    "names that are digits": ({"1": 3}, (("1", 3.0),)),
+    "numbers of NumPy": ({np.int64(1): np.float32(2)}, ((1, 2.0),)),
+    "list": ([1, 2], (1.0, 2.0)),
+    "array": (np.array([1.0, 2.0]), (1.0, 2.0)),
+    "series by name": (pd.Series({"cat": 1.0, "dog": 2.0}), (("cat", 1.0), ("dog", 2.0))),
+    "yes": (True, True),
+    "no": (False, False),
+}
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_class_weights_of_any_form_come_back_from_json(kind):
+    given, kept = WEIGHTS[kind]
+    made = Settings.of(class_weights=given)
+    assert made.training.class_weights == kept
+    again = Settings.from_dict(json.loads(json.dumps(made.to_dict())))
+    assert again == made
+    # What an unfinished run wrote is compared with what a call gives.
+    assert again.to_dict() == json.loads(json.dumps(made.to_dict()))
 
 
 def test_numbers_of_numpy_are_taken():
@@ -137,7 +189,7 @@ def test_fit_folder_has_the_defaults_of_the_settings():
         for name, parameter in signature.items()
         if name in OPTIONS and parameter.default is not parameter.empty
     }
-    assert len(defaults) == 18
+    assert len(defaults) == 23
     assert defaults == {name: OPTIONS[name].default for name in defaults}
     rest = set(signature) - set(OPTIONS)
     assert rest == {"folder", "output", "callbacks", "overwrite", "verbose"}

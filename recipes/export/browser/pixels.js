@@ -26,7 +26,8 @@ function fitted(picture, target, reading, { background, tallFirst }, jpeg, turn)
   const factors = [0, 1].map((i) =>
     Math.floor(whole[i] / Math.max(1, halfToEven((whole[i] * inner[i]) / (box[i + 2] - box[i])))));
   const factor = [8, 4, 2].find((one) => Math.min(...factors) >= one) ?? 1;
-  if (factor > 1) stored = drafted(stored, factor);
+  // So does libjpeg, but for colours that the file holds at half the resolution.
+  if (factor > 1) stored = averaged(stored, [factor, factor], [0, 0, ...whole]);
   const small = scaled(stored, inner, box.map((edge) => edge / factor), tallFirst);
   return padded(turned(small, turn), target, background);
 }
@@ -149,50 +150,6 @@ function bicubic(x) {
   x = Math.abs(x);
   if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
-}
-
-/**
- * A JPEG as if decoded at a half, a quarter or an eighth: of the cosines of each block of 8 by 8
- * pixels the lowest are kept. Exact but for the rounding of the pixels and for colours that the
- * file holds at half the resolution.
- */
-function drafted(picture, factor) {
-  const kept = 8 / factor;
-  const cosine = (size, k, x) =>
-    Math.sqrt((k ? 2 : 1) / size) * Math.cos((Math.PI * k * (2 * x + 1)) / (2 * size));
-  const weights = Array.from({ length: kept }, (_, to) => Array.from({ length: 8 }, (_, x) => {
-    let sum = 0;
-    for (let k = 0; k < kept; k++) sum += cosine(kept, k, to) * cosine(8, k, x);
-    return sum * Math.sqrt(kept / 8);
-  }));
-  const width = Math.ceil(picture.width / factor), height = Math.ceil(picture.height / factor);
-  const made = blank(width, height);
-  const rows = new Float32Array(8 * width * 3);
-  for (let top = 0; top < picture.height; top += 8) {
-    for (let y = 0; y < 8; y++) {
-      const row = Math.min(top + y, picture.height - 1) * picture.width * 3;
-      for (let x = 0; x < width; x++) {
-        const block = Math.floor(x / kept) * 8, share = weights[x % kept];
-        for (let channel = 0; channel < 3; channel++) {
-          let sum = 0;
-          for (let k = 0; k < 8; k++) {
-            const at = Math.min(block + k, picture.width - 1) * 3;
-            sum += share[k] * picture.data[row + at + channel];
-          }
-          rows[(y * width + x) * 3 + channel] = sum;
-        }
-      }
-    }
-    for (let to = 0; to < kept && (top / 8) * kept + to < height; to++) {
-      const line = ((top / 8) * kept + to) * width * 3;
-      for (let x = 0; x < width * 3; x++) {
-        let sum = 0.5;
-        for (let k = 0; k < 8; k++) sum += weights[to][k] * rows[k * width * 3 + x];
-        made.data[line + x] = Math.floor(sum); // clamped
-      }
-    }
-  }
-  return made;
 }
 
 /** A picture stored in an EXIF orientation, upright. */

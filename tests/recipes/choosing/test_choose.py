@@ -56,3 +56,52 @@ def test_every_task_can_be_measured(task):
         == similarity.rule(False, decision.measurements["divergence"] >= 0.13, True)
         or decision.measurements["linear_accuracy"] < 0.97
     )
+
+
+SIZES = [(1, 1, 1), (3, 3, 3), (200, 3, 3), (200, 1, 20), (40, 1), (3, 3), (1, 1), (2, 1)]
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("kind", [Multiclass, Binary, Multilabel])
+def test_few_and_uneven_pictures_are_decided_on(kind, sizes):
+    """The training part's pictures a class, with noise for pixels."""
+    if kind is Binary and len(sizes) > 2:
+        sizes = sizes[:2]
+    task = kind(("a", "b", "c")[: len(sizes)])
+    indices = np.repeat(np.arange(len(sizes)), sizes)
+    labels = {
+        "multiclass": indices,
+        "binary": indices[:, None].astype("float32"),
+        "multilabel": np.eye(len(sizes), dtype="float32")[indices],
+    }[task.name]
+    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), SIDE, SIDE, 3), "uint8")
+    data = training_data({"train": Part(pixels, labels, "key")}, task=task)
+    decision = choose.measure(Settings(), build_tiny(task=task), data)
+    measured = decision.measurements
+    assert decision.strategy == "large_similar"  # noise is not solved
+    assert f"{min(sizes):,} of the smallest ({task.classes[int(np.argmin(sizes))]})" in (
+        decision.reason
+    )
+    assert measured["smallest_class_pictures"] == min(sizes)
+    tried = [size for size in sizes if size > 1]
+    if kind is Multilabel:
+        assert measured["chance"] == pytest.approx(1 / len(sizes))
+    elif len(tried) < 2:
+        assert "was not measured" in decision.reason
+        assert "linear_accuracy" not in measured
+    else:
+        assert measured["chance"] == pytest.approx(1 / len(tried))
+        assert ("could not be tried" in decision.reason) == (len(tried) < len(sizes))
+
+
+def test_uneven_noise_is_not_solved():
+    task = Multiclass(("healthy", "ill"))
+    labels = np.repeat([0, 1], [294, 6])
+    pixels = np.random.default_rng(0).integers(0, 256, (300, SIDE, SIDE, 3), "uint8")
+    data = training_data({"train": Part(pixels, labels, "key")}, task=task)
+    decision = choose.measure(Settings(), build_tiny(task=task), data)
+    assert decision.strategy != "small_similar"
+    assert decision.measurements["chance"] == 0.5
+    assert decision.measurements["linear_accuracy"] < 0.75
+    assert "6 of the smallest (ill)" in decision.reason
+    assert "leaves something to learn" in decision.reason

@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
-from sklearn.model_selection import LeaveOneOut, cross_val_score
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import (
+    LeaveOneOut,
+    StratifiedKFold,
+    cross_val_predict,
+    cross_val_score,
+)
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from recipes.choosing import probe
 from tests.recipes.transfer.tiny import SIDE, build_tiny
@@ -14,7 +23,7 @@ def test_neighbour_accuracy_is_scikit_learns_with_one_left_out(k):
     rows = np.random.default_rng(0).permutation(len(x))[:90]
     x, y = x[rows] - x.mean(axis=0), y[rows]
     classifier = KNeighborsClassifier(k, metric="cosine")
-    expected = cross_val_score(classifier, x, y, cv=LeaveOneOut()).mean()
+    expected = balanced_accuracy_score(y, cross_val_predict(classifier, x, y, cv=LeaveOneOut()))
     # A tie between classes goes to the nearer one here, to the first class there.
     assert probe.neighbour_accuracy(x, y, k) == pytest.approx(expected, abs=0.03)
 
@@ -28,6 +37,66 @@ def test_random_labels_are_at_chance_and_real_ones_above():
     assert probe.neighbour_accuracy(x, y) > 0.9
     assert probe.linear_accuracy(x, y) > 0.9
     assert probe.h_score(x, y) > 5 * probe.h_score(x, random)
+
+
+def test_linear_accuracy_is_scikit_learns_balanced_accuracy():
+    x, y = load_digits(return_X_y=True)
+    rows = np.concatenate([np.flatnonzero(y == 0)[:100], np.flatnonzero(y == 8)[:20]])
+    x, y = x[rows], y[rows] // 8
+    linear = LogisticRegression(C=0.01, max_iter=200, class_weight="balanced")
+    folds = StratifiedKFold(4, shuffle=True, random_state=3)
+    scores = cross_val_score(
+        make_pipeline(StandardScaler(), linear), x, y, cv=folds, scoring="balanced_accuracy"
+    )
+    assert probe.linear_accuracy(x, y, seed=3) == pytest.approx(scores.mean(), abs=1e-9)
+
+
+@pytest.mark.parametrize("sizes", [(294, 6), (294, 6, 6), (200, 100, 3), (2000, 10)], ids=str)
+@pytest.mark.parametrize("several", [False, True])
+def test_uneven_noise_is_at_chance(sizes, several):
+    """Features that say nothing, whatever the classes' sizes; the largest is no answer."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    x = rng.normal(size=(len(labels), 32))
+    if several:
+        labels = (labels[:, None] == np.arange(1, len(sizes) + 1)).astype("float32")
+    chance = 1 / len(sizes)
+    assert probe.neighbour_accuracy(x, labels) < chance + 0.15
+    assert probe.linear_accuracy(x, labels) < chance + 0.2
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (3, 3, 3), (200, 3, 3), (200, 2), (5, 2, 2)], ids=str)
+def test_few_and_uneven_classes_that_are_apart_are_told_apart(sizes):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    x = 20 * np.eye(len(sizes))[labels] + np.random.default_rng(0).normal(size=(len(labels), 1))
+    assert probe.linear_accuracy(x, labels) > 0.6
+    assert probe.neighbour_accuracy(x, labels) == 1
+    several = np.concatenate([np.eye(len(sizes))[labels], np.ones((len(x), 1))], axis=1)
+    for measure in (probe.linear_accuracy, probe.neighbour_accuracy):
+        assert 0 <= measure(x, several.astype("float32")) <= 1
+
+
+def test_every_class_is_in_a_sample():
+    groups = np.repeat([0, 1, 2], [5_000, 20, 3])
+    rows = probe._drawn(groups, 100, seed=0)
+    assert np.bincount(groups[rows]).tolist() == [77, 20, 3]
+    assert len(np.unique(rows)) == 100
+    assert np.bincount(groups[probe._drawn(groups, 9, seed=0)]).tolist() == [3, 3, 3]
+
+
+NOTHING = {
+    "one picture a class": np.arange(3),
+    "one class has two": np.array([0, 0, 1, 2]),
+    "one class": np.zeros(4, int),
+    "one picture": np.zeros(1, int),
+    "the same labels": np.ones((4, 2), "float32"),
+}
+
+
+@pytest.mark.parametrize("labels", NOTHING.values(), ids=NOTHING)
+def test_what_cannot_be_measured_is_not(labels):
+    pixels = np.zeros((len(labels), SIDE, SIDE, 3), "uint8")
+    assert probe.probe(build_tiny().backbone, pixels, labels, verbose=False) is None
 
 
 def test_the_h_score_of_separate_classes_is_one_less_than_their_number():

@@ -186,6 +186,25 @@ def test_a_model_can_be_cloned(recipe):
     np.testing.assert_allclose(to_numpy(clone(x)), to_numpy(model(x)), atol=1e-6)
 
 
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_models_of_one_recipe_stand_in_one_model(recipe):
+    parts = [RECIPES[recipe](), RECIPES[recipe](), RECIPES[recipe](name="mine")]
+    inputs = keras.Input(parts[0].input_shape[1:])
+    together = keras.Model(inputs, [part(inputs) for part in parts])
+    assert len({layer.name for layer in together.layers}) == len(together.layers)
+    assert all(part.name.startswith(recipe) for part in parts[:2])
+    assert parts[2].name == "mine"
+    x = np.random.default_rng(0).uniform(0, 255, (2, *inputs.shape[1:]))
+    for found, part in zip(together(x), parts, strict=True):
+        np.testing.assert_allclose(to_numpy(found), to_numpy(part(x)), atol=1e-6)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_first_of_a_recipe_has_its_name(recipe):
+    keras.backend.clear_session()
+    assert [RECIPES[recipe]().name for _ in range(3)] == [recipe, f"{recipe}_1", f"{recipe}_2"]
+
+
 def test_every_recipe_is_public_and_has_a_small_case():
     assert set(registry.names()) == set(RECIPES) <= set(recipes.__all__)
     for name in registry.names():

@@ -89,9 +89,40 @@ def test_folders_without_pictures_are_not_in_the_way(tmp_path):
 
 def test_classes_divided_each_for_itself_are_refused(tmp_path):
     touch(tmp_path, *(f"{a}/{b}/1.png" for a in ("cat", "dog") for b in ("train", "test")))
-    with pytest.raises(ValueError, match=r"^folder: .* each class is divided into test, train"):
+    with pytest.raises(ValueError, match=r"^folder: cat, dog in .* is divided into parts"):
         scan(tmp_path, verbose=False)
     assert set(scan(tmp_path, layout="classes", verbose=False)["class"]) == {"cat", "dog"}
+
+
+def test_parts_one_folder_down_are_pointed_to(tmp_path):
+    touch(tmp_path, "data/train/cat/1.png", "data/test/cat/2.png")
+    with pytest.raises(ValueError, match=r"the parts are in data: name the folder .*/data\."):
+        scan(tmp_path, verbose=False)
+
+
+def test_parts_beside_folders_that_are_not_divided_are_refused(tmp_path):
+    touch(tmp_path, "images/train/1.png", "images/val/2.png", "labels/3.png")
+    with pytest.raises(ValueError, match=r"^folder: images in .* is divided into parts"):
+        scan(tmp_path, verbose=False)
+
+
+@pytest.mark.parametrize("form", ["fold{}", "Fold_{}", "split-{}", "part {}", "batch{}", "cv{}"])
+def test_folds_are_no_classes(form):
+    with pytest.raises(ValueError, match=r"^folder: photos looks divided into .* no classes"):
+        parts_of(files(*(form.format(k) for k in range(3))), "photos")
+    assert parts_of(files(form.format(1), "cat"), "photos") == {}
+
+
+@pytest.mark.parametrize("name", ["unknown", "images", "0"])
+def test_a_test_part_whose_only_folder_is_no_class_has_no_labels(tmp_path, name):
+    touch(tmp_path, "train/cat/1.png", "train/dog/2.png", f"test/{name}/3.png")
+    frame = scan(tmp_path, verbose=False).set_index("path")
+    assert frame.loc[f"test/{name}/3.png", ["status", "class"]].tolist() == ["unlabelled", ""]
+
+
+def test_a_test_part_of_one_class_keeps_its_labels(tmp_path):
+    touch(tmp_path, "train/cat/1.png", "train/dog/2.png", "test/cat/3.png")
+    assert (scan(tmp_path, verbose=False)["status"] == "ok").all()
 
 
 def test_the_layout_is_said_in_words(tmp_path):

@@ -113,7 +113,7 @@ def test_a_copy_in_ready_made_train_and_test_stays_in_test():
         (table(["a"] * 9), "one class only, 'a'"),
         (table(["a"] * 9 + ["b"] * 2 + ["c"]), "'b' (2), 'c' (1)"),
         (table(["a", "b"] * 9, groups=["g", ""] * 9), "'a' (9)"),
-        (table(["a", "b"] * 9).assign(status="skipped"), "no readable picture"),
+        (table(["a", "b"] * 9).assign(status="skipped"), "no picture can be used: 18: 18"),
     ],
 )
 def test_unusable_tables_are_refused_by_name(frame, text):

@@ -137,3 +137,11 @@ def test_colours_of_sixteen_bits_are_kept_or_pointed_out(tmp_path, monkeypatch, 
         assert said.startswith("1 pictures have more than 8: their values ")
     else:
         assert said.startswith("1 colour pictures of 16 bits are read as 8 (pip install")
+
+
+def test_classes_that_a_part_lacks_are_named(tmp_path):
+    pictures.make_classes(tmp_path / "train", 5, ("cat", "dog", "fox"))
+    pictures.make_classes(tmp_path / "val", 3, ("cat", "dog"), side=20)
+    pictures.make_classes(tmp_path / "test", 3, ("cat", "dog"), side=24)
+    said = collection(tmp_path).summary()["missing"]
+    assert said == "the validation part has no fox; the test part has no fox"

@@ -25,7 +25,7 @@ INFO = {
     },
     "model": {"backbone": "tiny", "image_size": [SIDE, 2 * SIDE]},
     "config": {"data": "/somewhere/photos/", "folder": "/somewhere/photos/", "seed": 7},
-    "notes": ["a note <u>"],
+    "scan": {"note": "a note <u>"},
     "versions": {"keras": "3.15.1"},
     "machine": {"processors": 2},
     "seconds": 12.3,

@@ -49,7 +49,7 @@ def test_the_page_says_what_the_tables_say(folder):
         '<td>007/0.png</td><td>007</td><td>NA</td><td class="number">0.600</td>',
         "3 train, 3 validation, 3 test; 1 skipped. The largest class has 1.5 times",
         "class weights were not used",
-        "<p>a note &lt;u&gt;</p>",
+        "<td>a note &lt;u&gt;</td>",
         "<td>keras</td><td>3.15.1</td>",
         "<td>weights</td><td>a package, Apache-2.0</td>",
     ):

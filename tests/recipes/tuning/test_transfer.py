@@ -1,4 +1,5 @@
 import keras
+import keras_tuner
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ import recipes
 from recipes import strategies
 from recipes.cli import main
 from recipes.tuning import transfer
+from recipes.tuning.problem import DataProblem
 from recipes.tuning.transfer import SPACE, plan_of
 from tests.recipes.transfer.tiny import build_tiny
 
@@ -136,6 +138,62 @@ def test_rates_go_to_their_phases():
 def test_bad_spaces(photos, tmp_path, space, fixed, words):
     with pytest.raises(ValueError, match=words):
         recipes.search("transfer", photos, space, directory=tmp_path / "a", **PLAIN | fixed)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [
+        ("val_los", "^objective: .*keras_tuner.Objective"),
+        ("val_auc", "'val_auc'.*val_accuracy, val_calibrated_loss, val_loss"),
+        (keras_tuner.Objective("val_acuracy", "max"), "Did you mean 'val_accuracy'"),
+        (keras_tuner.Objective("accuracy", "max"), "Did you mean 'val_accuracy'"),
+    ],
+    ids=str,
+)
+def test_an_objective_that_no_training_reports(photos, tmp_path, objective, words):
+    with pytest.raises(ValueError, match=words):
+        recipes.search("transfer", photos, directory=tmp_path / "a", objective=objective, **PLAIN)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("objective", "best"),
+    [("val_calibrated_loss", "idxmin"), (keras_tuner.Objective("val_accuracy", "max"), "idxmax")],
+    ids=str,
+)
+def test_the_objective_decides_among_trainings(photos, tmp_path, objective, best):
+    result = recipes.search(
+        "transfer", photos, [{"learning_rate": 1e-6}, {"learning_rate": 3e-2}],
+        directory=tmp_path / "a", algorithm="manual", strategy="small_similar", batch_size=8,
+        dropout=0.0, objective=objective, **{**OPTIONS, "max_epochs": np.int64(6)},
+    )  # fmt: skip
+    scores = result.trials.set_index("learning_rate")["score"]
+    assert scores.nunique() == 2
+    assert result.best["learning_rate"] == getattr(scores, best)()
+
+
+SIZES = [((32, 48), (32, 48)), ([np.int64(24), 32], (24, 32)), (np.int32(32), (32, 32))]
+
+
+@pytest.mark.parametrize(("size", "expected"), SIZES, ids=str)
+def test_pictures_are_decoded_at_a_height_and_a_width(photos, tmp_path, size, expected):
+    parts = {"validation": 0.2, "test": 0.2, "max_epochs": 1, "seed": 0}
+    fixed = {"image_size": size}
+    problem = DataProblem(recipes.cnn, photos, {"width": [4]}, fixed, **parts)
+    assert problem.x.shape[1:] == (*expected, 3)
+    assert problem.model.fixed["input_shape"] == (*expected, 3)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size"),
+    [("cnn", size) for size in ((32,), (32, 48, 3), (0, 32), (32, 1.5), "32", 1.5, None, ())]
+    + [("transfer", size) for size in ("32", 1.5, 0)],
+    ids=str,
+)
+def test_other_sizes_are_refused_by_their_name(photos, tmp_path, recipe, size):
+    with pytest.raises(ValueError, match=r"^image_size: "):
+        recipes.search(recipe, photos, directory=tmp_path / "a", image_size=size, **PLAIN)
     assert not (tmp_path / "a").exists()
 
 

@@ -45,6 +45,22 @@ def test_a_trial_below_the_median_ends_early(tmp_path):
     assert train("07", [9, 2, 9, 9, 9, 9]) == 6  # its best so far is not worse
 
 
+@pytest.mark.parametrize("objective", ["val_loss", "val_error", "val_mae"])
+def test_a_trial_above_the_median_ends_early_where_less_is_worse(tmp_path, objective):
+    """Whatever the name: the direction says so."""
+    curve = TrialCurve(tmp_path, objective, direction="max", prune=True, from_epoch=1)
+    for number in range(5):
+        curve.trial = f"0{number}"
+        curve.keep([float(number)])
+    for value, ends in ((1.0, True), (3.0, False)):
+        curve.trial = "05"
+        curve.set_model(keras.Sequential())
+        curve.model.stop_training = False
+        curve.on_train_begin()
+        curve.on_epoch_end(0, {objective: value})
+        assert curve.model.stop_training == ends
+
+
 def test_curves_are_those_of_the_other_trials(tmp_path):
     curve = TrialCurve(tmp_path, "val_loss", prune=False)
     for name, values in {"00": [2.0, 1.0], "01": [3.0]}.items():
