@@ -2,7 +2,7 @@
 
 const about = JSON.parse(document.getElementById("about").textContent);
 const packed = {}; // filled by the scripts beside the page: gzip, as base64
-const MOST_BARS = 10;
+const MOST_BARS = 6; // of classes that exclude each other; the others are folded
 const at = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
@@ -136,9 +136,10 @@ function show(file, probabilities, novel, note) {
   const one = about.labels.task !== "multilabel";
   at("label").textContent = label;
   at("share").textContent = one ? percent(said[0].share) : "";
-  fill(at("bars"), bars.slice(0, MOST_BARS));
-  fill(at("others"), bars.slice(MOST_BARS));
-  at("more").hidden = bars.length <= MOST_BARS;
+  const shown = one ? MOST_BARS : bars.length;
+  fill(at("bars"), bars.slice(0, shown));
+  fill(at("others"), bars.slice(shown));
+  at("more").hidden = bars.length <= shown;
   at("limits").hidden = !bars.some((bar) => bar.limit !== undefined);
   const unlike = novel >= about.novelty?.unlikeFrom;
   at("unlike").hidden = !unlike;

@@ -155,6 +155,15 @@ def test_it_reads_pixels_as_training_does(page, resize):
             assert ("CMYK" in note) == ("cmyk" in name)
 
 
+@pytest.mark.parametrize("resize", RESIZE)
+def test_it_averages_and_resizes_large_pictures_as_training_does(page, resize):
+    content = encoded(Image.fromarray(load_sample_images().images[0]), "PNG")
+    for size in ((224, 224), (64, 64), (90, 31), (17, 300)):
+        expected = decode_bytes(content, size, Reading(resize, "red"))
+        found, _ = pixels(page, content, size, Reading(resize, "red"), [255, 0, 0])
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("factor", [2, 4, 8])
 def test_large_jpegs_differ_little(page, factor):
     """Training decodes them at a half, a quarter, an eighth; the page comes near to that."""
