@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes import callbacks as callbacks
     from recipes.backbones.checkpoint import load_torch_checkpoint as load_torch_checkpoint
     from recipes.backbones.mapping import assign_torch_weights as assign_torch_weights
+    from recipes.checking.check import check as check
+    from recipes.classifier import Classifier as Classifier, load as load
     from recipes.classifiers.cnn import cnn as cnn
     from recipes.classifiers.mlp import mlp as mlp
     from recipes.classifiers.mobilenet import mobilenet as mobilenet
@@ -78,6 +80,7 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
 _PLACES = {
     "recipes.settings": ("DataSettings", "Settings"),
     "recipes.workflow": ("fit", "fit_folder", "rerun"),
+    "recipes.classifier": ("Classifier", "load"),
     "recipes.prediction": ("load_classifier", "predict"),
     "recipes.run": ("Run",),
     "recipes.saving": ("load_model",),
@@ -102,6 +105,7 @@ _PLACES = {
     "recipes.ingredients.initializers": ("initializer_table",),
     "recipes.ingredients.normalization": ("normalization_table",),
     "recipes.images.inspection": ("scan",),
+    "recipes.checking.check": ("check",),
     "recipes.images.split": ("split",),
     "recipes.backbones.checkpoint": ("load_torch_checkpoint",),
     "recipes.backbones.mapping": ("assign_torch_weights",),

@@ -5,6 +5,9 @@ given is not passed on: its default is that of the settings, or of the function 
 """
 
 import argparse
+import io
+import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 2 where the input is not usable, 130 after Ctrl-C.
     """
+    _keep_every_letter()
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     try:
@@ -54,6 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return INTERRUPTED
     return 0
+
+
+def _keep_every_letter() -> None:
+    """Write what an output's encoding lacks as an escape, rather than lose the rest."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,12 +90,21 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("model", help="a run folder, or a backbone's name for ImageNet's classes")
     predict.add_argument("pictures", nargs="+", help="files and folders")
     predict.add_argument("--top-k", type=int, help="labels a picture (3)")
+    predict.add_argument("--json", action="store_true", help="print JSON, an object a picture")
     predict.add_argument("--csv", metavar="FILE", help="write the table to a file too")
 
     scan = _command(commands, "scan", _scan, "list pictures and labels, and what is wrong")
     scan.add_argument("data", help="as for fit")
     scan.add_argument("--csv", metavar="FILE", help="write one row a file to a CSV file")
     _add_settings(scan, {"data": GROUPS["data"]})
+
+    check = _command(commands, "check", _check, "find labels that are likely wrong, odd pictures")
+    check.add_argument("data", help="as for fit")
+    check.add_argument("--csv", metavar="FILE", help="write one row a picture: labels for fit")
+    check.add_argument("--backbone", help="see `recipes backbones` (efficientnet_lite0)")
+    check.add_argument("--image-size", type=int, metavar="N", help="side of the pictures")
+    check.add_argument("--seed", type=int, metavar="N", help="of everything random (0)")
+    _add_settings(check, {"data": GROUPS["data"]})
 
     demo = _command(commands, "demo", _demo, "train on pictures that come with scikit-learn")
     demo.add_argument("--output", required=True, help="the run's folder")
@@ -206,20 +226,39 @@ def _show(run) -> None:
         print(f"{name:18}{text}")
 
 
-def _predict(csv: str | None = None, **options) -> None:
+def _predict(csv: str | None = None, json: bool = False, **options) -> None:
+    place = _place(csv)
     from recipes.prediction import predict
 
-    _print_table(predict(**options), csv)
+    table = predict(**options)
+    try:
+        print(_in_json(table) if json else table.to_string(index=False, na_rep=""))
+    finally:  # also where nobody reads the output to its end
+        _write_table(table, place)
 
 
 def _scan(csv: str | None = None, **options) -> None:
+    place = _place(csv)
     from recipes.images.inspection import scan
     from recipes.images.summary import describe
 
     frame = scan(**_columns(options))
     print(describe(frame))
-    if csv:
-        frame.to_csv(csv, index=False)
+    _write_table(frame, place)
+
+
+def _check(csv: str | None = None, **options) -> None:
+    if csv and Path(csv).exists():
+        raise FileExistsError(f"csv: {csv} exists, and its labels may have been corrected by hand.")
+    place = _place(csv)
+    from recipes.checking.check import check, describe, write
+
+    table = check(**_columns(options))
+    print(describe(table))
+    if place:
+        write(table, place)
+        again = shlex.join(["recipes", "fit", str(place), "--pictures", table.attrs["folder"]])
+        print(f"\nCorrect the column label in {place}, and train on it:\n{again} --output …")
 
 
 def _demo(**options) -> None:
@@ -281,10 +320,22 @@ def _backbones() -> None:
     print("\n".join(backbones.names()))
 
 
-def _print_table(table, csv: str | None) -> None:
-    if csv:
-        table.to_csv(Path(csv), index=False)
-    print(table.to_string(index=False, na_rep=""))
+def _place(csv: str | None) -> Path | None:
+    """Where a table shall be written, looked at before the work."""
+    from recipes.files import writable_file
+
+    return None if csv is None else writable_file("csv", csv)
+
+
+def _write_table(table, place: Path | None) -> None:
+    if place is not None:
+        table.to_csv(place, index=False, errors="backslashreplace")
+
+
+def _in_json(table) -> str:
+    """A list of objects, a row each; what is missing is null. Letters beyond ASCII are escapes."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return json.dumps(rows, indent=2, allow_nan=False)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class DamagedFileError(ValueError):
     """A file is there but its content is not what was written."""
 
 
-def checked_path(name: str, path: str | Path) -> Path:
+def checked_path(name: str, path: str | os.PathLike) -> Path:
     """A path that was given; an empty one, as of an unset variable, is not the working folder.
 
     Raises:
@@ -40,6 +40,40 @@ def checked_path(name: str, path: str | Path) -> Path:
     if not os.fspath(path).strip():
         raise ValueError(f"{name}: the path is empty.")
     return Path(path)
+
+
+def writable_file(name: str, path: str | Path) -> Path:
+    """A file that can be written, told before the work whose outcome it shall hold.
+
+    What is there stays as it is, and nothing is left where nothing was.
+
+    Args:
+        name: of the argument, with which an error's text begins.
+        path: of the file.
+
+    Raises:
+        ValueError: the path is empty.
+        OSError: it is a folder, in no folder, or may not be written.
+
+    Example:
+        >>> writable_file("csv", "no/such/folder/table.csv")
+        Traceback (most recent call last):
+        FileNotFoundError: csv: there is no folder no/such/folder.
+    """
+    path = checked_path(name, path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{name}: {path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{name}: there is no folder {path.parent}.")
+    is_new = not path.exists()
+    if is_new or path.is_file():  # a pipe's reader would take it for the end
+        try:
+            path.open("ab").close()
+        except OSError as error:
+            raise OSError(f"{name}: {path} cannot be written: {error.strerror}.") from None
+    if is_new:
+        path.resolve().unlink()
+    return path
 
 
 def replace(path: str | Path, write: Callable[[Path], object]) -> Path:

@@ -43,6 +43,7 @@ _FILES = ("run.json", "model.keras", WEIGHTS, "history.csv", "dataset.csv", "pre
 _STATE, _PREVIOUS = "state.safetensors", "state.previous.safetensors"
 _OF, _BEGUN = "settings", "begun"
 DECISION, RACE = "decision.json", "race.json"
+LABEL_ISSUES = "label_issues.csv"
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,8 @@ def compare_runs(before: Run, now: Run) -> Comparison:
 def read_table(path: Path) -> pd.DataFrame:
     """A table in which names stay texts: a class may be called "7" or "NA"."""
     check_size(path, MAX_TABLE_BYTES)
-    texts = ("path", "part", "class", "group", "hash", "file", "truth", "prediction")
+    texts = ("path", "part", "class", "group", "copy_group", "hash", "file", "truth", "prediction")
+    texts += ("label", "suggested", "issue", "reason")
     return pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(texts, str))
 
 

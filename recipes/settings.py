@@ -256,6 +256,8 @@ class DataSettings(_Group):
             proportions, "pad" adds a margin, "crop" leaves out what lies beyond the middle.
         background: a colour, by name or as in "#ff8000": what shows where a picture is
             transparent, and the margin of "pad".
+        near_copies: whether pictures that were resized, compressed, cropped, mirrored, lit or
+            turned anew stay in one part with what they were made from.
         max_pixels: larger pictures are skipped before they are decoded.
 
     Example:
@@ -317,6 +319,7 @@ class DataSettings(_Group):
         "squash", ("squash", "pad", "crop"), "squash, pad or crop: how pictures become square"
     )
     background: str = option("white", COLOUR, "colour behind transparent pictures and of pad")
+    near_copies: bool = option(True, TRUTH, "near copies of a picture stay in one part")
     max_pixels: int = option(100_000_000, COUNT, "larger pictures are skipped")
 
     def __post_init__(self):
@@ -436,6 +439,7 @@ class DataOptions(TypedDict, total=False):
     allow_empty_classes: bool
     resize: str
     background: str
+    near_copies: bool
     max_pixels: int
 
 

@@ -13,7 +13,9 @@ import pandas as pd
 
 from recipes import backbones, report, strategies
 from recipes.backbones.base import Backbone
+from recipes.checking import in_run
 from recipes.choosing import choose
+from recipes.classifier import Classifier
 from recipes.files import checked_path
 from recipes.images import augment
 from recipes.images.inspection import UNLABELLED
@@ -21,7 +23,6 @@ from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
 from recipes.keras_setup import describe, require_channels_last
-from recipes.prediction import answers
 from recipes.progress import say, say_all
 from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
@@ -123,6 +124,7 @@ def fit_folder(
     allow_empty_classes: bool = DataSettings.allow_empty_classes,
     resize: str = DataSettings.resize,
     background: str = DataSettings.background,
+    near_copies: bool = DataSettings.near_copies,
     max_pixels: int = DataSettings.max_pixels,
     large_from: int = ChoosingSettings.large_from,
     dissimilar_from: float = ChoosingSettings.dissimilar_from,
@@ -166,6 +168,7 @@ def fit_folder(
             used.
         resize: how a picture becomes as wide and high as the model's: "squash", "pad" or "crop".
         background: a colour: what shows where a picture is transparent, and the margin of "pad".
+        near_copies: whether near copies of a picture stay in one part.
         max_pixels: larger pictures are skipped before they are decoded.
         large_from: pictures a class from which "auto" counts the data as many.
         dissimilar_from: divergence in nats from which "auto" counts them as unlike.
@@ -212,6 +215,7 @@ def fit_folder(
         allow_empty_classes=allow_empty_classes,
         resize=resize,
         background=background,
+        near_copies=near_copies,
         max_pixels=max_pixels,
         large_from=large_from,
         dissimilar_from=dissimilar_from,
@@ -263,6 +267,7 @@ def _train(
             transfer = choose.start(settings, pictures.task, plan)
         if settings.training.epochs:
             plan = plan.with_epochs(settings.training.epochs)
+        in_run.keep(work.folder, transfer, plan, training, frame)
         history, audits = fine_tune(
             transfer,
             plan,
@@ -340,7 +345,8 @@ def _predict_unlabelled(
         options = {"reading": pictures.reading, "label": "Predicting", "verbose": verbose}
         batches = stream(pictures.source, files, size, **options)
         known = novelty.read(folder)
-        table = answers(cut.transfer.model, cut.data.task, known, files, batches)
+        classifier = Classifier(cut.transfer.model, cut.data.task, known=known)
+        table = classifier.answers(files, batches)
         table.to_csv(folder / UNLABELLED_TABLE, index=False)
         say(f"{len(files):,} pictures without labels are predicted in {UNLABELLED_TABLE}", verbose)
 

@@ -26,7 +26,7 @@ from recipes.files import checked_path, write_text
 from recipes.lookup import find
 from recipes.run import Run
 from recipes.transfer import novelty
-from recipes.transfer.results import model_of
+from recipes.transfer.results import labels_of, model_of
 
 FORMATS: dict[str, Format] = {
     format.name: format for format in (Onnx(), SavedModel(), LiteRT(), Torch(), Web())
@@ -90,8 +90,7 @@ def export_run(
     height, width = model.input_shape[1:3]
     pixels = real_pictures(found, pictures, (height, width))
     model(pixels[:1].astype("float32"))  # an exporter refuses a model that was never called
-    labels = {"task": found.task.name, **found.task.to_dict(), "reading": found.reading.to_dict()}
-    del labels["name"]
+    labels = labels_of(found.task, found.reading)
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         made = Path(place) / path.name
         try:

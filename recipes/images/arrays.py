@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from recipes.images.copies import thumbnail
 from recipes.images.decode import Reading, resized
 from recipes.images.sources import COLUMNS, Listing, Source
 from recipes.tasks.base import SEPARATOR
@@ -39,16 +40,7 @@ class Arrays(Source):
             raise ValueError(
                 f"data: labels have the shape (n,) or (n, labels), not {self.labels.shape}."
             )
-        self._check_values()
-
-    def _check_values(self) -> None:
-        if not np.issubdtype(self.pictures.dtype, np.number):
-            raise ValueError(f"data: the pictures are {self.pictures.dtype}, not numbers.")
-        low, high = float(self.pictures.min()), float(self.pictures.max())
-        if not 0 <= low <= high <= 255 or (high <= 1 and self.pictures.dtype.kind == "f"):
-            raise ValueError(
-                f"data: the pictures' values lie between {low:g} and {high:g}; 0 to 255 is taken."
-            )
+        check_values("data", self.pictures)
         if self.labels.ndim == 2 and not np.isin(self.labels, (0, 1)).all():
             raise ValueError("data: labels of the shape (n, labels) are 0 or 1.")
 
@@ -70,16 +62,47 @@ class Arrays(Source):
         """A picture's pixels, uint8 (H, W, 3), as bytes."""
         pixels = self.pictures[int(path)]
         pixels = pixels.reshape(*pixels.shape[:2], -1)
-        return np.broadcast_to(np.rint(pixels).astype("uint8"), (*pixels.shape[:2], 3)).tobytes()
+        return np.broadcast_to(as_8_bits(pixels), (*pixels.shape[:2], 3)).tobytes()
 
     def examine(self, content: bytes, reading: Reading) -> dict:
-        """Width and height, which all pictures of an array share, and whether it is plain."""
+        """Width and height, which all pictures share, whether it is plain, and its thumbnail."""
         height, width = self.pictures.shape[1:3]
-        pixels = np.frombuffer(content, "uint8").reshape(-1, 3)
-        plain = bool((pixels == pixels[0]).all())
-        return {"width": width, "height": height, "mode": "RGB", "format": "array", "plain": plain}
+        pixels = np.frombuffer(content, "uint8").reshape(height, width, 3)
+        found = {"width": width, "height": height, "mode": "RGB", "format": "array"}
+        found["plain"] = bool((pixels == pixels[0, 0]).all())
+        return {**found, "thumbnail": thumbnail(Image.fromarray(pixels))}
 
     def decode(self, content: bytes, image_size: tuple[int, int], reading: Reading) -> np.ndarray:
         """A picture's pixels at another size."""
         pixels = np.frombuffer(content, "uint8").reshape(*self.pictures.shape[1:3], 3)
         return np.asarray(resized(Image.fromarray(pixels), image_size, reading))
+
+
+def check_values(name: str, pixels: np.ndarray) -> None:
+    """Refuse an array that does not hold values from 0 to 255.
+
+    Args:
+        name: of the argument, with which the text begins.
+        pixels: of one picture or of several.
+
+    Raises:
+        ValueError: they are no numbers, or lie beyond; or all between 0 and 1, as after a division
+            by 255.
+
+    Example:
+        >>> check_values("pictures", np.array([0.2, 0.9]))
+        Traceback (most recent call last):
+        ValueError: pictures: the values lie between 0.2 and 0.9; 0 to 255 is taken.
+    """
+    if pixels.dtype.kind not in "uif":
+        raise ValueError(f"{name}: the pictures are {pixels.dtype}, not numbers.")
+    if not pixels.size:
+        raise ValueError(f"{name}: pictures of the shape {pixels.shape} have no pixels.")
+    low, high = float(pixels.min()), float(pixels.max())
+    if not 0 <= low <= high <= 255 or (0 < high <= 1 and pixels.dtype.kind == "f"):
+        raise ValueError(f"{name}: the values lie between {low:g} and {high:g}; 0 to 255 is taken.")
+
+
+def as_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """Values from 0 to 255 as uint8, rounded."""
+    return pixels if pixels.dtype == np.uint8 else np.rint(pixels).astype("uint8")

@@ -118,11 +118,12 @@ def to_rgb(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             deep = None if content is None else deep_colours(picture, content)
-            turn = _orientation(picture)
             if deep is not None:
+                turn = _orientation(picture)
                 picture = Image.fromarray(to_8_bits(deep, reading.levels, 0xFFFF))
             else:
-                picture.load()
+                picture.load()  # this turns a TIFF, which then has no orientation
+                turn = _orientation(picture)
             picture = _turn(picture, turn)
             if picture.mode in DEEP:
                 values = np.asarray(picture)
@@ -213,10 +214,19 @@ def decode_bytes(
     content: bytes, image_size: tuple[int, int] | None = None, reading: Reading = AS_IT_IS
 ) -> np.ndarray:
     """As `decode`, from a file's content; the error does not name a file."""
-    picture = open_picture(content, reading.max_pixels)
+    return decode_picture(open_picture(content, reading.max_pixels), image_size, reading, content)
+
+
+def decode_picture(
+    picture: Image.Image,
+    image_size: tuple[int, int] | None = None,
+    reading: Reading = AS_IT_IS,
+    content: bytes | None = None,
+) -> np.ndarray:
+    """As `decode`, from an opened picture, which may be changed; `content` as for `to_rgb`."""
     if image_size is None:
         return np.asarray(to_rgb(picture, reading, content))
-    if picture.format == "JPEG":
+    if picture.format == "JPEG" and picture.mode in ("L", "RGB", "CMYK"):
         return np.asarray(_reduced(picture, image_size, reading))
     return np.asarray(resized(to_rgb(picture, reading, content), image_size, reading))
 

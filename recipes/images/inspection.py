@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recipes.images.arrays import Arrays
+from recipes.images.copies import copies_in_words, copy_groups
 from recipes.images.decode import Reading
 from recipes.images.formats import UnreadableError
 from recipes.images.groups import groups_of
@@ -48,9 +49,10 @@ def scan(
         (several labels separated by semicolons), `group`, `width`, `height`, `mode`, `format`,
         `bytes`, `hash` (SHA-256 of the content), `low` and `high` (between which the values of a
         picture with more than 8 bits lie), `plain` (whether it is of one colour), `status` ("ok",
-        "skipped", or "unlabelled" in a test part without labels) and `reason`. `attrs` has the
-        `folder`, `several_labels`, the `layout` in words, the `levels` (what becomes black and
-        white of more than 8 bits) and the `notes`: what else was found out about the source.
+        "skipped", or "unlabelled" in a test part without labels), `reason` and `copy_group` (the
+        same for near copies of each other, "" for other pictures). `attrs` has the `folder`,
+        `several_labels`, the `layout` in words, the `levels` (what becomes black and white of more
+        than 8 bits) and the `notes`: what else was found out about the source.
 
     Raises:
         FileNotFoundError: there is no such folder or file.
@@ -111,9 +113,16 @@ def inspect(
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         rows = pool.map(examine, listed)
-        frame = pd.DataFrame(list(track(rows, "Scanning", len(listed), "files", verbose)))
+        found = list(track(rows, "Scanning", len(listed), "files", verbose))
+    thumbnails = [row.pop("thumbnail", None) for row in found]
+    frame = pd.DataFrame(found)
     if settings.groups is not None:
         frame["group"] = groups_of(frame["path"], settings.groups, source.folder)
+    frame["copy_group"] = ""
+    if settings.near_copies:
+        options = {"workers": workers, "verbose": verbose}
+        frame["copy_group"] = copy_groups(list(frame["hash"]), thumbnails, **options)
+    notes += copies_in_words(frame[frame["status"] != SKIPPED])
     frame.attrs |= {
         "folder": str(source.folder),
         "several_labels": listing.several_labels,

@@ -62,22 +62,51 @@ def stream(
     source = source if isinstance(source, Source) else Files(source)
 
     def read(row):
+        content = source.content(paths[row])
+        if hashes is not None and hashlib.sha256(content).hexdigest() != hashes[row]:
+            raise UnreadableError("changed since it was listed")
+        return source.decode(content, image_size, reading)
+
+    options = {"workers": workers, "label": label, "verbose": verbose}
+    return in_batches(read, len(paths), image_size, batch_size, **options)
+
+
+def in_batches(
+    read: Callable[[int], np.ndarray],
+    count: int,
+    image_size: tuple[int, int],
+    batch_size: int = 32,
+    *,
+    workers: int | None = None,
+    label: str = "Decoding pictures",
+    verbose: bool = False,
+) -> Iterator[tuple[np.ndarray, np.ndarray, dict[int, str]]]:
+    """As `stream`, of pictures that come from anywhere.
+
+    Args:
+        read: a picture's pixels by its position, uint8 (*image_size, 3); an `UnreadableError`
+            names it and leaves it out.
+        count: how many there are.
+        image_size: (height, width) in pixels.
+        batch_size: pictures a batch.
+        workers: threads that read; by default one a processor.
+        label: what the progress bar says.
+        verbose: whether it is shown.
+    """
+
+    def attempt(row):
         try:
-            content = source.content(paths[row])
-            if hashes is not None and hashlib.sha256(content).hexdigest() != hashes[row]:
-                return "changed since it was listed"
-            return source.decode(content, image_size, reading)
+            return read(row)
         except UnreadableError as error:
             return str(error)
 
-    starts = range(0, len(paths), batch_size)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool, bar(verbose=verbose) as display:
-        task = display.add_task(label, total=len(paths))
+        task = display.add_task(label, total=count)
         waiting: deque[tuple[int, list[Future]]] = deque()
         try:
-            for start in starts:
-                batch = range(start, min(start + batch_size, len(paths)))
-                waiting.append((start, [pool.submit(read, row) for row in batch]))
+            for start in range(0, count, batch_size):
+                batch = range(start, min(start + batch_size, count))
+                waiting.append((start, [pool.submit(attempt, row) for row in batch]))
                 if len(waiting) > AHEAD:
                     yield _gather(*waiting[0], image_size)
                     display.advance(task, len(waiting.popleft()[1]))

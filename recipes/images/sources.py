@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from recipes.files import checked_path
+from recipes.images.copies import SIDE, gray_of, thumbnail
 from recipes.images.decode import Reading, decode_bytes, ends_of, read_bytes, to_rgb, values_of
 from recipes.images.formats import has_deep_colours, open_picture
 from recipes.images.layout import is_picture, parts_of
@@ -69,7 +70,8 @@ class Source(ABC):
 
         Returns:
             `width`, `height`, `mode`, `format`; `low` and `high`, between which its values lie,
-            where it has more than 8 bits; and `plain`: whether it is of one colour.
+            where it has more than 8 bits; `plain`: whether it is of one colour; and `thumbnail`,
+            by which copies are found.
 
         Raises:
             UnreadableError: it is no picture, too large or damaged.
@@ -83,10 +85,13 @@ class Source(ABC):
         if values is not None:
             found["low"], found["high"] = ends_of(values)
             found["plain"] = bool(values.min() == values.max())
+            found["thumbnail"] = thumbnail(gray_of(values))
         if picture.format == "JPEG":
-            picture.draft(None, (1, 1))  # every byte is read, an eighth of the pixels are made
+            # Every byte is read; of a large picture an eighth of the pixels a side are made.
+            picture.draft(None, (SIDE, SIDE))
         if values is None:
-            pixels = np.asarray(to_rgb(picture, reading))
+            upright = to_rgb(picture, reading)
+            pixels, found["thumbnail"] = np.asarray(upright), thumbnail(upright)
             found["plain"] = bool((pixels == pixels[0, 0]).all())
         return found
 

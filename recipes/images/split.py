@@ -7,7 +7,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.utils.class_weight import compute_class_weight
 
+from recipes.images.copies import COPY_GROUP
 from recipes.images.inspection import OK, SKIPPED, UNLABELLED, skipped_in_words
+from recipes.lookup import nearest
 from recipes.tasks.base import SEPARATOR
 
 PARTS = ("train", "validation", "test")
@@ -25,9 +27,9 @@ def split(
     """Give each good picture its part.
 
     Parts that the folder has ready-made are respected; what is missing of validation and test is
-    taken from train. Exact copies and pictures of one group go into one part. Copies that lie in
-    several classes contradict each other and are skipped; a copy that lies in several ready-made
-    parts is kept in the test part, or else in validation.
+    taken from train. Copies, near copies and pictures of one group go into one part. Exact copies
+    that lie in several classes contradict each other and are skipped; a copy or near copy that
+    lies in several ready-made parts is kept in the test part, or else in validation.
 
     Args:
         frame: what `recipes.scan` gave.
@@ -78,7 +80,9 @@ def split(
         frame.loc[loose.index, "part"] = draw(loose, labels.loc[loose.index], shares, seed)
     parts = frame.loc[good.index, "part"].where(frame.loc[good.index, "part"] != "", "train")
     frame.loc[good.index, "part"] = parts
-    _check_classes(labels, parts, {"train"} if several_labels else {"train", *shares})
+    copies = COPY_GROUP in good and bool((good[COPY_GROUP] != "").any())
+    _check_trained(labels, good["part"])
+    _check_classes(labels, parts, {"train"} if several_labels else {"train", *shares}, copies)
     return frame
 
 
@@ -118,6 +122,16 @@ def _skip_contradictions(frame: pd.DataFrame) -> None:
         else:
             continue
         frame.loc[lost, ["status", "reason", "part"]] = [SKIPPED, reason, ""]
+    if COPY_GROUP not in frame:
+        return
+    good = frame[(frame["status"] == OK) & (frame[COPY_GROUP] != "")]
+    for _, copies in good.groupby(COPY_GROUP):
+        ready = set(copies["part"]) - {""}
+        kept = max(ready, key=PARTS.index, default="")
+        lost = copies.index[copies["part"] != kept]
+        if kept in ("validation", "test") and len(lost):
+            reason = f"a near copy is in the {kept} part"
+            frame.loc[lost, ["status", "reason", "part"]] = [SKIPPED, reason, ""]
 
 
 def _label_table(texts: pd.Series, several: bool) -> pd.DataFrame:
@@ -186,22 +200,38 @@ def _members(good: pd.DataFrame, seed: int) -> tuple[dict[int, np.ndarray], np.n
 
 
 def _units(good: pd.DataFrame) -> np.ndarray:
-    """A number for each picture, the same for those that share a group or a content."""
-    nodes = np.arange(len(good))
-    hashes = pd.factorize(good["hash"])[0]
-    own = good["group"].where(good["group"] != "", "\0" + pd.Series(nodes.astype(str), good.index))
-    keys = [nodes, hashes, pd.factorize(own)[0]]
-    edges = [(nodes, len(good) + key) for key in keys[1:2]]
-    edges.append((nodes, len(good) + hashes.max() + 1 + keys[2]))
-    ends = np.concatenate([end for _, end in edges])
-    size = int(ends.max()) + 1
-    starts = np.concatenate([start for start, _ in edges])
-    graph = coo_array((np.ones(len(starts)), (starts, ends)), shape=(size, size))
-    labels = connected_components(graph, directed=False)[1][: len(good)]
+    """A number for each picture, the same for those that share a content or are in one group."""
+    count = len(good)
+    starts, ends, size = [], [], count
+    for column in ("hash", "group", COPY_GROUP):
+        named = np.flatnonzero(good[column] != "") if column in good else []
+        keys, names = pd.factorize(good[column].iloc[named]) if len(named) else ([], [])
+        starts.append(named)
+        ends.append(size + np.asarray(keys, dtype="int64"))
+        size += len(names)
+    start, end = np.concatenate(starts).astype("int64"), np.concatenate(ends)
+    graph = coo_array((np.ones(len(start)), (start, end)), shape=(size, size))
+    labels = connected_components(graph, directed=False)[1][:count]
     return np.unique(labels, return_inverse=True)[1]
 
 
-def _check_classes(labels: pd.DataFrame, parts: pd.Series, needed: set[str]) -> None:
+def _check_trained(labels: pd.DataFrame, ready: pd.Series) -> None:
+    """Refuse classes of ready-made parts that the train part does not know, as a misspelt one."""
+    to_learn = labels[ready.isin(["", "train"])].sum(axis=0) > 0
+    texts = []
+    for name in labels.columns[~to_learn]:
+        where = sorted(set(ready[labels[name] > 0]), key=PARTS.index)
+        near = nearest(name, labels.columns[to_learn])
+        hint = f", where there is {near!r}" if near else ""
+        texts.append(f"{name!r} is in {' and '.join(where)} and not in train{hint}")
+    if texts:
+        raise ValueError(
+            f"folder: {'; '.join(texts)}. A class is called the same in each part, and is learned "
+            "from train."
+        )
+
+
+def _check_classes(labels: pd.DataFrame, parts: pd.Series, needed: set[str], copies: bool) -> None:
     """Refuse a split in which a class is missing from a part that training needs."""
     totals = labels.sum(axis=0)
     missing = [(labels[parts == part].sum(axis=0) == 0) for part in sorted(needed)]
@@ -211,8 +241,9 @@ def _check_classes(labels: pd.DataFrame, parts: pd.Series, needed: set[str]) -> 
         if any(gone[name] for gone in missing)
     ]
     if lacking:
+        advice = " Near copies of one picture count as one (near_copies)." if copies else ""
         raise ValueError(
             "folder: these classes have too few pictures, or too few groups of them, for "
             f"{', '.join(part for part in PARTS if part in needed)}: {', '.join(lacking)}. "
-            "Give each at least 3, or leave them out."
+            f"Give each at least 3, or leave them out.{advice}"
         )

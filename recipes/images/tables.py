@@ -17,6 +17,7 @@ from recipes.settings import DataSettings
 from recipes.tasks.base import SEPARATOR
 
 LOOKED_AT = 500
+CHECKED = {"file", "label", "suggested", "score", "issue"}  # of a table that `check` wrote
 
 
 @final
@@ -171,6 +172,9 @@ class _Columns:
         self.group, self.part = given("group_column"), given("part_column")
         self.file = given("file_column")
         labels = settings.label_column
+        if set(table.columns) >= CHECKED:
+            self.file, labels = self.file or "file", labels or "label"
+            free.pop("file", None)
         if labels is not None:
             self.label = (labels,) if isinstance(labels, str) else tuple(labels)
             for column in self.label:

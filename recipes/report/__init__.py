@@ -17,6 +17,7 @@ from recipes.files import read_json, replace, write_text
 from recipes.images.inspection import SKIPPED, UNLABELLED
 from recipes.lookup import find
 from recipes.page import Part, Picture, Table, short
+from recipes.report import labels as doubtful
 from recipes.report.plots import plot_history, plot_pictures
 from recipes.run import read_table
 
@@ -59,6 +60,7 @@ def write(
         "The decision": _decision(info["decision"]),
         "Learning curves": _curves(folder / "history.csv", info["audit"]),
         **kind.results(info, predictions, test_pixels, explain),
+        "Labels to look at": doubtful.section(folder, dataset, pixels),
         "The pictures": _pictures(
             dataset,
             Picture.of(samples, "samples", "Training pictures"),

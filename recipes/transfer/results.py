@@ -1,7 +1,10 @@
 """What a training leaves: one evaluation, and the files of the run folder."""
 
+import json
 import os
 import platform
+import zipfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,13 +13,16 @@ import pandas as pd
 
 from recipes.backbones.base import Backbone
 from recipes.files import DamagedFileError, write_arrays, write_json
+from recipes.images.decode import Reading
 from recipes.images.inspection import OK
 from recipes.keras_setup import describe
 from recipes.run import FORMAT, WEIGHTS, Run
+from recipes.tasks import Task
 from recipes.transfer import model as transfer_model
 from recipes.transfer.features import TrainingData, outputs_of
 from recipes.transfer.model import TransferModel
 
+LABELS = "labels.json"
 EVALUATING = {"test": "Testing", "validation": "Evaluating"}
 
 
@@ -66,6 +72,46 @@ def model_of(run: Run, backbone: Backbone | None = None) -> keras.Model:
     return transfer.model
 
 
+def labels_of(task: Task, reading: Reading) -> dict:
+    """What a model's file says of its outputs and of its pictures, wherever it goes.
+
+    Returns:
+        `task`, its name; `classes`, in order; `thresholds`, where the task has some; `reading`.
+
+    Example:
+        >>> from recipes.tasks import Multiclass
+        >>> labels_of(Multiclass(("ash", "oak")), Reading())["classes"]
+        ['ash', 'oak']
+    """
+    values = task.to_dict()
+    return {"task": values.pop("name"), **values, "reading": reading.to_dict()}
+
+
+def save_model(path: Path, model: keras.Model, labels: Mapping) -> None:
+    """Write a Keras file that carries its labels: Keras reads it as any other.
+
+    The labels are `labels.json` in it, for any program that reads ZIP.
+
+    Args:
+        path: of the file, with the ending `.keras`.
+        model: to save.
+        labels: JSON-able; as `labels_of` gives them.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "model.keras"
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Softmax()])
+        >>> save_model(path, model, {"classes": ["ash", "oak"]})
+        >>> json.loads(zipfile.ZipFile(path).read("labels.json"))["classes"]
+        ['ash', 'oak']
+        >>> keras.models.load_model(path).output_shape
+        (None, 2)
+    """
+    model.save(path)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr(LABELS, json.dumps(labels, indent=2))
+
+
 def write_run(
     folder: Path,
     transfer: TransferModel,
@@ -101,7 +147,8 @@ def write_run(
     write_arrays(folder / WEIGHTS, transfer.arrays())
     model = transfer.model
     uncompiled = keras.Model(model.input, model.output, name=model.name)
-    uncompiled.save(folder / "model.keras")
+    reading = Reading.from_dict(info.get("reading", {}))
+    save_model(folder / "model.keras", uncompiled, labels_of(task, reading))
     about = {
         "format": FORMAT,
         **info,

@@ -19,7 +19,8 @@ from recipes.images.parts import ArrayCache, Collection
 from recipes.images.split import PARTS
 from recipes.lookup import unknown
 from recipes.settings import COUNT, DataSettings
-from recipes.tasks import Binary, Multilabel
+from recipes.tasks import Binary, Multiclass, Multilabel
+from recipes.transfer.results import save_model
 from recipes.tuning.model import HyperModel
 from recipes.tuning.protocol import as_arrays, check_shares, split_rows
 from recipes.tuning.space import encoded
@@ -122,6 +123,10 @@ class DataProblem(Problem):
             self.parts = None
         if self.labels.ndim == 2:
             fixed = {"task": Multilabel.name, **fixed}
+        self.meaning = {
+            "task": fixed.get("task", Multiclass.name),
+            "classes": [str(name) for name in classes],
+        }
         units = 1 if fixed.get("task") == Binary.name else len(classes)
         self.model = _hyper_model(recipe, space, fixed, self.x, units, seed)
         self.key = digest({"x": self.x, "y": self.labels})
@@ -156,7 +161,7 @@ class DataProblem(Problem):
         self.model.fit(trial.hyperparameters, final, *seen, epochs=epochs, callbacks=own, verbose=0)
         weights = {f"{i:04d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(final.weights)}
         write_arrays(folder / WEIGHTS, weights)
-        replace(folder / "model.keras", lambda path: final.save(path))
+        replace(folder / "model.keras", lambda path: save_model(path, final, self.meaning))
         return final.evaluate(*self._of(rows["test"]), verbose=0, return_dict=True)
 
     def loader(self) -> Callable[[Path, Mapping], keras.Model]:

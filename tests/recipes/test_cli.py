@@ -1,3 +1,5 @@
+import json
+import os
 import shutil
 import signal
 import subprocess
@@ -7,6 +9,7 @@ import time
 import pandas as pd
 import pytest
 
+import recipes
 from recipes.cli import main
 from recipes.run import Run
 from tests.recipes.images import pictures
@@ -69,6 +72,8 @@ BAD_ARGUMENTS = {
     "predict": (["predict", "nowhere", "{file}"], "no run folder"),
     "predict on": (["predict", "efficientnet_lite0", "gone.png"], "gone.png does not exist"),
     "predict nothing": (["predict", "efficientnet_lite0", "{empty}"], "no file was named"),
+    "predict an empty path": (["predict", "efficientnet_lite0", ""], "the path is empty"),
+    "no labels": (["predict", "efficientnet_lite0", "{file}", "--top-k", "0"], "top_k: 0"),
 }
 
 
@@ -121,6 +126,105 @@ def test_a_damaged_run_is_one_clear_line(name, run, photos, tmp_path, capsys):
     assert captured.startswith("recipes: error: ")
     assert captured.count("\n") == 1
     assert " ".join(text.split()) in captured
+
+
+# Where no table can be written, and a part of the text that says so.
+NO_PLACES = {
+    "{empty}/no/such/o.csv": "there is no folder",
+    "{file}/o.csv": "there is no folder",
+    "{empty}": "is a folder",
+    "": "the path is empty",
+    "{empty}/" + 300 * "x": "too long",
+    "/proc/o.csv": "cannot be written",
+}
+
+
+@pytest.mark.parametrize("place", NO_PLACES)
+@pytest.mark.parametrize("command", ["predict", "scan"])
+def test_a_place_for_the_table_is_looked_at_before_the_work(
+    command, place, places, capsys, monkeypatch
+):
+    for work in ("recipes.prediction.predict", "recipes.images.inspection.scan"):
+        monkeypatch.setattr(work, None)
+    words = {"predict": ["predict", "efficientnet_lite0", "{file}"], "scan": ["scan", "{ok}"]}
+    arguments = [*words[command], "--csv", place]
+    assert main([word.format(**places) for word in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("recipes: error: ")
+    assert captured.err.count("\n") == 1
+    assert NO_PLACES[place] in captured.err
+    assert captured.out == ""
+    assert not any(places["empty"].iterdir())
+
+
+def _table(output: str) -> list[dict]:
+    """What JSON by the standard allows: no NaN."""
+
+    def refuse(name):
+        raise ValueError(name)
+
+    return json.loads(output, parse_constant=refuse)
+
+
+def test_predictions_in_json_are_those_of_the_table(run, photos, tmp_path, capsys):
+    given = [str(photos / "NA"), str(photos / "007" / "000.png")]
+    csv = tmp_path / "o.csv"
+    assert main(["predict", str(run.folder), *given, "--json", "--csv", str(csv)]) == 0
+    captured = capsys.readouterr()
+    rows, expected = _table(captured.out), recipes.predict(run, given, verbose=False)
+    assert "Predicting" not in captured.out
+    assert [list(row) for row in rows] == [list(expected)] * len(expected)
+    assert [row["file"] for row in rows] == expected["file"].tolist()
+    assert [row["error"] for row in rows] == expected["error"].tolist()
+    for row, label, chance in zip(rows, expected["label"], expected["probability"], strict=True):
+        if row["error"]:
+            assert row["label"] is row["probability"] is row["novelty"] is None
+        else:
+            assert row["label"] == label
+            assert row["probability"] == pytest.approx(chance, abs=1e-6)
+    assert any(row["error"] for row in rows)
+    assert pd.read_csv(csv, keep_default_na=False)["file"].tolist() == expected["file"].tolist()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_an_encoding_that_lacks_a_letter_loses_nothing(encoding, run, tmp_path):
+    folder = pictures.write(
+        tmp_path / "תמונות",
+        dict.fromkeys(("חתול.png", "🐱.png", "é.png"), pictures.GOOD["plain.png"]),
+    )
+    odd = os.fsdecode(bytes(folder) + b"/\xff.png")
+    shutil.copy(folder / "é.png", odd)
+    names = [*sorted(map(str, folder.glob("[!\udcff]*"))), odd]
+    copy = _called(run.folder, tmp_path / "run", ("חתול", "🐱", "café"))
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "400"}
+    base = [sys.executable, "-m", "recipes.cli"]
+    command = [*base, "predict", str(copy), *names, "--csv", str(tmp_path / "o.csv")]
+    for words in (command, [*command, "--json"]):
+        finished = subprocess.run(words, env=environment, capture_output=True, check=False)
+        assert finished.returncode == 0, finished.stderr.decode(errors="replace")
+        output = finished.stdout.decode(encoding)
+        assert output.count(".png") == len(names)
+        read = pd.read_csv(tmp_path / "o.csv")
+        assert set(read["label"]) <= {"חתול", "🐱", "café"}
+        assert read["file"].tolist() == [
+            name.encode("utf-8", "backslashreplace").decode() for name in names
+        ]
+    assert [row["file"] for row in _table(output)] == names
+    classes = pictures.make_classes(tmp_path / "data", 3, ("חתול", "🐱"))
+    words = [*base, "scan", str(classes), "--csv", str(tmp_path / "scan.csv")]
+    finished = subprocess.run(words, env=environment, capture_output=True, check=False)
+    assert finished.returncode == 0, finished.stderr.decode(errors="replace")
+    assert "🐱".encode(encoding, "backslashreplace") in finished.stdout
+    assert set(pd.read_csv(tmp_path / "scan.csv")["class"]) == {"חתול", "🐱"}
+
+
+def _called(folder, copy, classes):
+    """A run's copy whose classes have other names."""
+    shutil.copytree(folder, copy)
+    info = json.loads((copy / "run.json").read_text("utf-8"))
+    info["classes"] = info["task"]["classes"] = list(classes)
+    (copy / "run.json").write_text(json.dumps(info), "utf-8")
+    return copy
 
 
 def test_unknown_options_are_exit_code_2():

@@ -111,3 +111,35 @@ def test_no_temporary_file_is_left(tmp_path):
     files.write_arrays(tmp_path / "a.safetensors", ARRAYS)
     assert sorted(os.listdir(tmp_path)) == ["a.json", "a.safetensors"]
     assert json.loads((tmp_path / "a.json").read_text()) == {}
+
+
+@pytest.mark.parametrize("before", [None, b"", b"old"])
+def test_looking_whether_a_file_can_be_written_changes_nothing(before, tmp_path):
+    path = tmp_path / "o.csv"
+    if before is not None:
+        path.write_bytes(before)
+    assert files.writable_file("csv", path) == path
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_devices_links_and_pipes_are_places_too(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    for place in ("/dev/null", tmp_path / "link", tmp_path / "pipe"):
+        files.writable_file("csv", place)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may do all")
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_place_that_may_not_be_written_is_refused(exists, tmp_path):
+    path = tmp_path / "locked" / "o.csv"
+    path.parent.mkdir()
+    if exists:
+        path.touch(0o400)
+    path.parent.chmod(0o500)
+    try:
+        with pytest.raises(OSError, match=r"csv: .* cannot be written: Permission denied"):
+            files.writable_file("csv", path)
+    finally:
+        path.parent.chmod(0o700)

@@ -50,6 +50,7 @@ VALUES = {
     "allow_empty_classes": (True, [1, "yes", None]),
     "resize": ("pad", ["squish", None, 1]),
     "background": ("#102030", ["no colour", "", 3, None, (1, 2, 3)]),
+    "near_copies": (False, [1, "yes", None]),
     "max_pixels": (10**9, [0, -1, 1.5, "much", None]),
     "backbone": ("ResNet50", []),
     "weights": ("pretrained", ["", 7]),
@@ -189,7 +190,7 @@ def test_fit_folder_has_the_defaults_of_the_settings():
         for name, parameter in signature.items()
         if name in OPTIONS and parameter.default is not parameter.empty
     }
-    assert len(defaults) == 23
+    assert len(defaults) == 24
     assert defaults == {name: OPTIONS[name].default for name in defaults}
     rest = set(signature) - set(OPTIONS)
     assert rest == {"folder", "output", "callbacks", "overwrite", "verbose"}

@@ -56,7 +56,8 @@ def test_a_script_is_python_whatever_the_files_name(format):
     text = FORMATS[format].script('it\'s "a" \\n.file', (64, 32))
     compile(text, "predict.py", "exec")
     assert text.endswith("""    main(load, 'it\\'s "a" \\\\n.file', (64, 32))\n""")
-    assert "recipes" not in text
+    assert "import recipes" not in text
+    assert "from recipes" not in text
 
 
 def test_nothing_is_left_of_a_refused_file(run, tmp_path, monkeypatch):

@@ -53,6 +53,22 @@ def test_rotation_is_undone_as_pillow_does_it(orientation):
     assert decode_bytes(content).shape[:2] == ((24, 32) if upright else (32, 24))
 
 
+@pytest.mark.parametrize("form", ["TIFF", "PNG", "WEBP", "AVIF", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_format_is_turned_once(form, orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    y, x = np.mgrid[:24, :32] * 7
+    picture = Image.fromarray(np.stack([x, y, 0 * x], axis=-1).astype("uint8"))
+    content = pictures.encoded(picture, form, exif=exif, quality=95)
+    expected = picture.copy()
+    expected.getexif()[ExifTags.Base.Orientation] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(expected), "int64")
+    found = decode_bytes(content)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).mean() < 8  # of 255; turned otherwise it is far more
+
+
 @pytest.mark.parametrize("image_size", [None, (8, 8)])
 @pytest.mark.parametrize("header", [b"\0M\0*\0\0\0\x08", b"MM\0*\0\0\0\xff"])
 def test_damaged_exif_data_leave_a_picture_as_it_is_stored(header, image_size):

@@ -221,3 +221,25 @@ def test_a_test_part_without_labels_stays_out_of_the_draw():
     frame = split(given_, test=0)
     assert (frame["part"][40:] == "test").all()
     assert set(frame["part"][:40]) == {"train", "validation"}
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "hint"),
+    [
+        ("test", "Cat", ", where there is 'cat'"),
+        ("validation", "cats", ", where there is 'cat'"),
+        ("test", "elephant", " and not in train. A class"),
+    ],
+)
+def test_a_class_that_train_does_not_know_is_named_with_the_nearest(part, name, hint):
+    classes = ["cat", "dog"] * 10 + [name] * 4
+    frame = table(classes, parts=["train"] * 20 + [part] * 4)
+    with pytest.raises(ValueError, match=rf"^folder: '{name}' is in {part} and not in train") as e:
+        split(frame)
+    assert hint in str(e.value)
+
+
+def test_a_label_of_several_that_train_does_not_know_is_named():
+    frame = table(["a;b", "a", "b", "a;b"] * 5 + ["a;c"] * 3, parts=["train"] * 20 + ["test"] * 3)
+    with pytest.raises(ValueError, match=r"^folder: 'c' is in test and not in train"):
+        split(frame, several_labels=True)

@@ -1,7 +1,10 @@
 import gc
+import json
 import weakref
+import zipfile
 from types import SimpleNamespace
 
+import keras
 import keras_tuner
 import numpy as np
 import pytest
@@ -49,6 +52,27 @@ def test_the_last_step_trains_on_both_parts_and_tests_on_the_third(tmp_path, mon
     tested = problem._of(problem._rows(tmp_path)["test"])
     loss, accuracy = problem.loader()(tmp_path, hp.values).evaluate(*tested, verbose=0)
     assert metrics == pytest.approx({"loss": loss, "accuracy": accuracy}, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "classes"),
+    [
+        (np.array(["ash", "oak", "elm"])[Y], "multiclass", ["ash", "elm", "oak"]),
+        (Y, "multiclass", ["0", "1", "2"]),
+        (Y == 1, "binary", ["False", "True"]),
+        (np.eye(3, dtype=int)[Y] | [0, 0, 1], "multilabel", ["0", "1", "2"]),
+    ],
+)
+def test_the_models_file_carries_its_classes(labels, task, classes, tmp_path):
+    fixed = {**FIXED, "task": "binary"} if task == "binary" else FIXED
+    problem = DataProblem(recipes.mlp, (X, labels), None, fixed, **OPTIONS)
+    hp = keras_tuner.HyperParameters()
+    problem.model.build(hp)
+    problem.finish(tmp_path, SimpleNamespace(hyperparameters=hp, best_step=0))
+    with zipfile.ZipFile(tmp_path / "model.keras") as file:
+        assert json.loads(file.read("labels.json")) == {"task": task, "classes": classes}
+    model = keras.models.load_model(tmp_path / "model.keras")
+    assert model.output_shape[-1] == (1 if task == "binary" else len(classes))
 
 
 def test_what_loads_the_model_does_not_hold_on_to_the_data():

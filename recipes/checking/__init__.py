@@ -1,0 +1,1 @@
+"""Labels that are likely wrong, and pictures that are odd among their kind."""
