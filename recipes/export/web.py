@@ -18,6 +18,7 @@ from PIL import ImageColor, __version__ as pillow
 from recipes.export.base import ExportError, Format
 from recipes.export.onnx import Onnx
 from recipes.files import checked_path, write_text
+from recipes.images.decode import Reading
 from recipes.transfer.novelty import NEIGHBOURS, UNLIKE_FROM
 
 VERSION = "1.30.0"
@@ -94,10 +95,11 @@ class Web(Format):
         named, source = {"addresses": addresses}, f"loaded from {ADDRESS}"
         if self.runtime:
             named, source = {"addresses": None}, "beside this page"
+        reading = Reading.from_dict(labels.get("reading", {}))
         about = {
             "labels": {name: labels.get(name) for name in ("task", "classes", "thresholds")},
-            "reading": labels["reading"],
-            "background": ImageColor.getrgb(labels["reading"]["background"])[:3],
+            "reading": reading.to_dict(),
+            "background": ImageColor.getrgb(reading.background)[:3],
             "tallFirst": int(pillow.split(".")[0]) >= 13,  # the order of resizing changed there
             "size": [size[1], size[0]],
             "runtime": named,
@@ -150,7 +152,8 @@ def _lead(labels: dict) -> str:
     names = ", ".join(labels["classes"][:MOST_NAMES])
     more = len(labels["classes"]) - MOST_NAMES
     names += f" and {more} more" if more > 0 else ""
-    return f"It finds any of: {names}." if labels["task"] == "multilabel" else f"One of: {names}."
+    several = labels.get("task") == "multilabel"
+    return f"It finds any of: {names}." if several else f"One of: {names}."
 
 
 def _packed(parts: Mapping[str, bytes]) -> str:
