@@ -7,6 +7,7 @@ given is not passed on: its default is that of the settings, or of the function 
 import argparse
 import io
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = options.pop("command")
     try:
         command(**options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `recipes scan photos/ | head`: the work is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError, ImportError) as error:
         print(f"recipes: error: {' '.join(str(error).split())}", file=sys.stderr)
         return UNUSABLE
@@ -231,10 +235,8 @@ def _predict(csv: str | None = None, json: bool = False, **options) -> None:
     from recipes.prediction import predict
 
     table = predict(**options)
-    try:
-        print(_in_json(table) if json else table.to_string(index=False, na_rep=""))
-    finally:  # also where nobody reads the output to its end
-        _write_table(table, place)
+    _write_table(table, place)
+    print(_in_json(table) if json else table.to_string(index=False, na_rep=""))
 
 
 def _scan(csv: str | None = None, **options) -> None:
@@ -243,8 +245,8 @@ def _scan(csv: str | None = None, **options) -> None:
     from recipes.images.summary import describe
 
     frame = scan(**_columns(options))
-    print(describe(frame))
     _write_table(frame, place)
+    print(describe(frame))
 
 
 def _check(csv: str | None = None, **options) -> None:
@@ -254,9 +256,10 @@ def _check(csv: str | None = None, **options) -> None:
     from recipes.checking.check import check, describe, write
 
     table = check(**_columns(options))
-    print(describe(table))
     if place:
         write(table, place)
+    print(describe(table))
+    if place:
         again = shlex.join(["recipes", "fit", str(place), "--pictures", table.attrs["folder"]])
         print(f"\nCorrect the column label in {place}, and train on it:\n{again} --output …")
 

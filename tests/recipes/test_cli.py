@@ -283,3 +283,15 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(photos, tmp_path):
     subprocess.run(command, check=True, capture_output=True, timeout=200)
     assert not state.parent.exists()
     assert Run.load(output).history["epoch"].is_monotonic_increasing
+
+
+def test_an_output_that_nobody_reads_to_its_end_loses_nothing(tmp_path):
+    photos = pictures.make_classes(tmp_path / "photos", 3)
+    table = tmp_path / "scan.csv"
+    command = [sys.executable, "-m", "recipes.cli", "scan", str(photos), "--csv", str(table)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        errors = process.stderr.read().decode()
+        assert process.wait() == 0
+    assert "rror" not in errors
+    assert len(pd.read_csv(table)) == 6
