@@ -6,7 +6,7 @@ BACKEND_TESTS = tests/callbacks/test_recorded.py tests/callbacks/test_leading.py
 	tests/recipes/transfer tests/recipes/choosing tests/recipes/tasks \
 	tests/recipes/test_tasks_end_to_end.py
 
-.PHONY: demo test test-slow lint backends notebooks docs bench clean
+.PHONY: demo test test-slow lint backends notebooks docs bench clean browser
 
 .venv/.installed: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -38,6 +38,10 @@ backends: .venv/.installed  ## what is not tied to TensorFlow, on each backend
 notebooks: .venv/.installed  ## run the notebooks and keep their outputs
 	$(BIN)/python -m pip install --quiet --editable ".[notebooks]"
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+browser:  ## ONNX Runtime Web, for the tests of the page that `recipes export --format web` writes
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix build \
+		onnxruntime-web@$$(sed -n 's/^VERSION = "\(.*\)"/\1/p' recipes/export/web.py)
 
 docs: .venv/.installed  ## the API reference, from the docstrings, into docs/api
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"

@@ -122,9 +122,14 @@ def _parser() -> argparse.ArgumentParser:
 
     export = _command(commands, "export", _export, "write a finished run for another runtime")
     export.add_argument("run", help="the run folder")
-    export.add_argument("--format", help="onnx, saved_model, litert or torch (onnx)")
+    export.add_argument("--format", help="onnx, saved_model, litert, torch or web (onnx)")
     export.add_argument("--output", help="the file (in the run folder)")
     export.add_argument("--pictures", help="folder of pictures to check with (the run's own)")
+    export.add_argument(
+        "--runtime",
+        metavar="FOLDER",
+        help="of web: the npm package onnxruntime-web, copied beside the page (its public address)",
+    )
     export.add_argument("--overwrite", action="store_true", help="replace what is there")
 
     search = _command(commands, "search", _search, "search the settings of a training")
@@ -281,7 +286,10 @@ def _rerun(**options) -> None:
 def _export(**options) -> None:
     from recipes.export import export_run
 
-    print(export_run(**options))
+    path = export_run(**options)
+    print(path)
+    if options.get("format") == "web":
+        print(f"open {path / 'index.html'}, or serve it: python -m http.server -d {path}")
 
 
 def _search(data: str, recipe: str | None = None, **options) -> None:

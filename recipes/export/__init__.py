@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -20,13 +21,15 @@ from recipes.export.litert import LiteRT
 from recipes.export.onnx import Onnx
 from recipes.export.saved_model import SavedModel
 from recipes.export.torch import Torch
+from recipes.export.web import Web, runtime_in
 from recipes.files import checked_path, write_text
 from recipes.lookup import find
 from recipes.run import Run
+from recipes.transfer import novelty
 from recipes.transfer.results import labels_of, model_of
 
 FORMATS: dict[str, Format] = {
-    format.name: format for format in (Onnx(), SavedModel(), LiteRT(), Torch())
+    format.name: format for format in (Onnx(), SavedModel(), LiteRT(), Torch(), Web())
 }
 _MODULE = "from recipes.export import main; main()"
 
@@ -37,6 +40,7 @@ def export_run(
     *,
     output: str | Path | None = None,
     pictures: str | Path | None = None,
+    runtime: str | Path | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a finished run as a file for another runtime, and check it there.
@@ -46,9 +50,11 @@ def export_run(
 
     Args:
         run: the run folder.
-        format: "onnx", "saved_model", "litert" or "torch".
-        output: the file (a folder for "saved_model"); in the run folder by default.
+        format: "onnx", "saved_model", "litert", "torch", or "web" for a page to try it on.
+        output: the file (a folder for "saved_model" and "web"); in the run folder by default.
         pictures: a folder of pictures to check with; those that the run was trained on by default.
+        runtime: of "web": the folder of the npm package onnxruntime-web, of which a copy goes
+            beside the page; by default the page loads it from its public address.
         overwrite: replace what is at `output`.
 
     Returns:
@@ -58,6 +64,7 @@ def export_run(
         FileExistsError: there is something at `output`.
         FileNotFoundError: there is no such run, or its pictures are gone and no others are named.
         ExportError: the second runtime gives other probabilities, or the file has another input.
+        ValueError: `runtime` is not that package, or the format takes none.
         ImportError: a package that the format needs is missing; the text names the extra.
 
     Example:
@@ -66,13 +73,19 @@ def export_run(
     """
     kind = find(format, FORMATS, what="format")
     found = Run.load(run)
+    if isinstance(kind, Web):
+        place = None if runtime is None else runtime_in(runtime)
+        kind = replace(kind, known=novelty.read(found.folder), runtime=place)
+    elif runtime is not None:
+        raise ValueError(f"runtime: only the format 'web' takes one; {format!r} came.")
     path = found.folder / kind.file if output is None else checked_path("output", output)
     if path.exists() and not overwrite:
         raise FileExistsError(f"output: {path} exists; choose another, or allow overwrite.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"output: there is no folder {path.parent}.")
     if keras.backend.backend() not in kind.backends:
-        return _under_backend(kind.backends[0], found.folder, format, path, pictures, overwrite)
+        words = (found.folder, format, path, pictures or "", runtime or "", int(overwrite))
+        return _under_backend(kind.backends[0], path, words)
     model = model_of(found)
     height, width = model.input_shape[1:3]
     pixels = real_pictures(found, pictures, (height, width))
@@ -95,18 +108,10 @@ def export_run(
     return path
 
 
-def _under_backend(
-    backend: str,
-    folder: Path,
-    format: str,
-    path: Path,
-    pictures: str | Path | None,
-    overwrite: bool,
-) -> Path:
+def _under_backend(backend: str, path: Path, words: tuple) -> Path:
     """The same call in a process of another backend, which alone can write the format."""
-    arguments = [str(folder), format, str(path), str(pictures or ""), str(int(overwrite))]
     finished = subprocess.run(
-        [sys.executable, "-c", _MODULE, *arguments],
+        [sys.executable, "-c", _MODULE, *map(str, words)],
         env={
             **os.environ,
             "KERAS_BACKEND": backend,
@@ -123,6 +128,7 @@ def _under_backend(
 
 
 def main() -> None:
-    """Export with the words of the command line: run, format, output, pictures, overwrite."""
-    folder, format, path, pictures, overwrite = sys.argv[1:]
-    export_run(folder, format, output=path, pictures=pictures or None, overwrite=overwrite == "1")
+    """Export with the words of the command line, in the order of `export_run`'s parameters."""
+    run, format, output, pictures, runtime, overwrite = sys.argv[1:]
+    given = {"pictures": pictures or None, "runtime": runtime or None}
+    export_run(run, format, output=output, overwrite=overwrite == "1", **given)

@@ -18,6 +18,7 @@ from tests.recipes.images import pictures
 
 NEEDS = {
     "onnx": ["tf2onnx", "onnxruntime"],
+    "web": ["tf2onnx", "onnxruntime"],
     "litert": ["ai_edge_litert"],
     "torch": ["torch"],
 }
