@@ -16,10 +16,9 @@ from scipy.ndimage import gaussian_filter1d
 
 COARSE = 16  # pixels a side on which the map is sought first
 _FINE = (0.5, 1.5)  # pixels: the structure that decides
-_TURNS = np.radians([0, -6, 6])
 _ALIKE, _SPARSE = 0.84, 0.12  # correlation that is asked for, and how much more of a drawing
 # Steps on the coarse version, and the correlation after them that all but one copy in 500 has.
-_GATES = ((0, 0.3), (2, 0.7))
+_GATES = ((1, 0.7), (2, 0.82))
 _SINGLE = 0.06  # share of the pixels below which a drawing is a stroke, like any other stroke
 
 
@@ -45,17 +44,17 @@ def fits(first: np.ndarray, second: np.ndarray, zoom: np.ndarray) -> np.ndarray:
     first, second = first.astype("float32"), second.astype("float32")
     found = np.full(len(first), -1.0, "float32")
     coarse = [_band(pictures, 1.5, 4.0, COARSE) for pictures in (first, second)]
-    matrix, shift = _start(coarse, zoom)
+    matrix = (np.eye(2) / zoom[:, None, None]).astype("float32")
+    shift = np.zeros((len(first), 2), "float32")
     left = np.arange(len(first))
     for steps, least in _GATES:
-        if steps:
-            matrix, shift = _improved(coarse, matrix, shift, steps)
+        matrix, shift = _improved(coarse, matrix, shift, steps)
         kept = _correlation(coarse, matrix, shift)[0] > least
         left, matrix, shift = left[kept], matrix[kept], shift[kept]
         coarse = [pictures[kept] for pictures in coarse]
     middle = [_band(pictures[left], 0.6, 3.0) for pictures in (first, second)]
     fine = [_band(pictures[left], *_FINE) for pictures in (first, second)]
-    for steps, least in ((1, 0.3), (3, _ALIKE)):
+    for steps, least in ((1, 0.6), (3, _ALIKE)):
         if len(left) == 0:
             return found
         matrix, shift = _improved(middle, matrix, shift, steps)
@@ -153,17 +152,6 @@ def _correlation(both: Sequence[np.ndarray], matrix: np.ndarray, shift: np.ndarr
     spread = np.abs(product).sum(1) ** 2 / ((product * product).sum(1) * count + 1e-9)
     covered = weights.mean(1) > 0.45
     return np.where(covered, alike, -1), spread, np.sqrt(np.minimum(*powers) / count)
-
-
-def _start(both: Sequence[np.ndarray], zoom: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The best of a few turns."""
-    shift = np.zeros((len(zoom), 2), "float32")
-    tried = []
-    for turn in _TURNS:
-        rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-        tried.append((rotation / zoom[:, None, None]).astype("float32"))
-    scores = [_correlation(both, matrix, shift)[0] for matrix in tried]
-    return np.stack(tried)[np.argmax(scores, axis=0), np.arange(len(zoom))], shift
 
 
 def _improved(

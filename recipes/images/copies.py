@@ -26,7 +26,7 @@ LARGE = 50  # members from which a group is looked at once more
 _REACH = 8  # links from the centre of a large group to its edge
 _WAVES = 8  # a side, of which a picture's coarsest structure is made
 _ZOOMS = (1.0, 0.9)
-_NEIGHBOURS, _NEAR = 8, 0.64
+_NEIGHBOURS, _NEAR = 5, 0.64
 _BLOCK = 1 << 23  # numbers in memory at a time
 _ROUND, _PAIRS = 4096, 128  # pairs between two looks at what is connected, and in a block
 
@@ -216,9 +216,16 @@ def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     order = np.argsort(-near, kind="stable")
     pairs = np.minimum(first, second) * count + np.maximum(first, second)
     once = order[np.sort(np.unique(pairs[order], return_index=True)[1])]
-    first, second = first[once], second[once]
-    seen = [(query[first] * whole[second]).sum(axis=(1, 2)) for query in queries]
-    return first, second, np.argmax(seen, axis=0)
+    ends = np.stack([first[once], second[once]])
+    seen = np.array(
+        [
+            [(query[a] * whole[b]).sum(axis=(1, 2)) for query in queries]
+            for a, b in (ends, ends[::-1])
+        ]
+    )
+    way = seen.max(axis=1).argmax(axis=0)  # whether the second shows a part of the first, or so
+    pairs = np.arange(ends.shape[1])
+    return ends[way, pairs], ends[1 - way, pairs], seen[way, :, pairs].argmax(axis=1)
 
 
 def _structure(thumbnails: np.ndarray, zoom: float) -> np.ndarray:
