@@ -18,7 +18,8 @@ COARSE = 16  # pixels a side on which the map is sought first
 _FINE = (0.5, 1.5)  # pixels: the structure that decides
 _ALIKE, _SPARSE = 0.84, 0.12  # correlation that is asked for, and how much more of a drawing
 # Steps on the coarse version, and the correlation after them that all but one copy in 500 has.
-_GATES = ((1, 0.7), (2, 0.82))
+_GATES = ((1, 0.66), (2, 0.79))
+_SAME = 0.985  # of a single stroke
 _SINGLE = 0.06  # share of the pixels below which a drawing is a stroke, like any other stroke
 
 
@@ -54,7 +55,7 @@ def fits(first: np.ndarray, second: np.ndarray, zoom: np.ndarray) -> np.ndarray:
         coarse = [pictures[kept] for pictures in coarse]
     middle = [_band(pictures[left], 0.6, 3.0) for pictures in (first, second)]
     fine = [_band(pictures[left], *_FINE) for pictures in (first, second)]
-    for steps, least in ((1, 0.6), (3, _ALIKE)):
+    for steps, least in ((1, 0.5), (3, _ALIKE)):
         if len(left) == 0:
             return found
         matrix, shift = _improved(middle, matrix, shift, steps)
@@ -66,9 +67,9 @@ def fits(first: np.ndarray, second: np.ndarray, zoom: np.ndarray) -> np.ndarray:
     broad = [_band(pictures[left], 0.6, 6.0) for pictures in (first, second)]
     spread = _correlation(broad, matrix, shift)[1]
     asked = _ALIKE + _SPARSE * np.clip((0.25 - spread) / 0.1, 0, 1)
+    asked = np.where(spread > _SINGLE, asked, _SAME)
     sizes = np.linalg.svd(matrix, compute_uv=False)
     possible = (sizes[:, 0] < 1.4) & (sizes[:, 1] > 0.71) & (strength > 1)
-    possible &= spread > _SINGLE
     found[left] = np.where(possible, alike - asked, -1)
     return found
 

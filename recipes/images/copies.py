@@ -26,9 +26,9 @@ LARGE = 50  # members from which a group is looked at once more
 _REACH = 8  # links from the centre of a large group to its edge
 _WAVES = 8  # a side, of which a picture's coarsest structure is made
 _ZOOMS = (1.0, 0.9)
-_NEIGHBOURS, _NEAR = 5, 0.64
+_NEIGHBOURS, _NEAR = 4, 0.5
 _BLOCK = 1 << 23  # numbers in memory at a time
-_ROUND, _PAIRS = 4096, 128  # pairs between two looks at what is connected, and in a block
+_ROUND, _PAIRS = 1024, 128  # pairs between two looks at what is connected, and in a block
 
 
 def thumbnail(picture: Image.Image) -> np.ndarray:
