@@ -195,9 +195,15 @@ def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     The last is `8 * zoom + orientation`.
     """
     count = len(thumbnails)
-    whole = _structure(thumbnails, 1.0)
-    queries = [turned for zoom in _ZOOMS for turned in _orientations(_structure(thumbnails, zoom))]
-    table = np.ascontiguousarray(whole.reshape(count, -1).T)
+    waves = _structure(thumbnails, 1.0)
+    used = waves.any(axis=0)  # the others are weighed with nothing
+    whole = waves[:, used]
+    queries = [
+        np.ascontiguousarray(turned[:, used])
+        for zoom in _ZOOMS
+        for turned in _orientations(waves if zoom == 1 else _structure(thumbnails, zoom))
+    ]
+    table = np.ascontiguousarray(whole.T)
     nearest = min(_NEIGHBOURS, count - 1)
     found = []
     step = max(_BLOCK // count, 1)
@@ -206,7 +212,7 @@ def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
         sizes = len(whole[rows])
         best = np.full((sizes, count), -1, "float32")
         for query in queries:
-            np.maximum(best, query[rows].reshape(sizes, -1) @ table, out=best)
+            np.maximum(best, query[rows] @ table, out=best)
         best[np.arange(sizes), np.arange(start, start + sizes)] = -1
         other = np.argpartition(best, count - nearest, axis=1)[:, count - nearest :]
         near = np.take_along_axis(best, other, axis=1)
@@ -219,7 +225,7 @@ def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     ends = np.stack([first[once], second[once]])
     seen = np.array(
         [
-            [(query[a] * whole[b]).sum(axis=(1, 2)) for query in queries]
+            [np.einsum("ij,ij->i", query[a], whole[b]) for query in queries]
             for a, b in (ends, ends[::-1])
         ]
     )
