@@ -16,8 +16,8 @@ from recipes.images import augment
 from recipes.images.decode import AS_IT_IS, Reading
 from recipes.images.memory import listed
 from recipes.images.pipeline import in_batches
+from recipes.rules import COUNT
 from recipes.run import Run
-from recipes.settings import COUNT
 from recipes.tasks import Multiclass, Task
 from recipes.transfer import novelty, results
 from recipes.transfer.model import forward

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recipes import settings
+from recipes import rules
 from recipes.settings import default_in_words, options_of
 
 UNUSABLE = 2
@@ -26,12 +26,12 @@ GROUPS = {
     "choosing": "the strategy",
 }
 TYPES = {
-    settings.COUNT: int,
-    settings.WHOLE: int,
-    settings.POSITIVE: float,
-    settings.SHARE: float,
-    settings.TEST_SHARE: float,
-    settings.DROPOUT: float,
+    rules.COUNT: int,
+    rules.WHOLE: int,
+    rules.POSITIVE: float,
+    rules.SHARE: float,
+    rules.TEST_SHARE: float,
+    rules.DROPOUT: float,
 }
 
 
@@ -157,16 +157,16 @@ def _add_settings(parser: argparse.ArgumentParser, titles: dict[str, str]) -> No
             continue
         rule = one.metadata["rule"]
         how: dict[str, Any] = {}
-        if rule is settings.WEIGHTS:  # weights themselves are for Python
+        if rule is rules.WEIGHTS:  # weights themselves are for Python
             how = {"action": argparse.BooleanOptionalAction}
-        elif rule is settings.COLUMNS:
+        elif rule is rules.COLUMNS:
             how = {"nargs": "+", "metavar": "COLUMN"}
         elif rule in TYPES:
             how = {"type": TYPES[rule], "metavar": "N" if TYPES[rule] is int else "X"}
         elif isinstance(rule, tuple):
             how = {"metavar": "NAME"}
         else:
-            how = {"metavar": "SIZE" if rule is settings.SIZE else "TEXT"}
+            how = {"metavar": "SIZE" if rule is rules.SIZE else "TEXT"}
         text = f"{one.metadata['help']} ({default_in_words(one)})".replace("%", "%%")
         groups[group].add_argument(f"--{one.name.replace('_', '-')}", help=text, **how)
 

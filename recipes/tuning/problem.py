@@ -18,7 +18,8 @@ from recipes.files import digest, read_arrays, replace, write_arrays
 from recipes.images.parts import ArrayCache, Collection
 from recipes.images.split import PARTS
 from recipes.lookup import unknown
-from recipes.settings import COUNT, DataSettings
+from recipes.rules import COUNT
+from recipes.settings import DataSettings
 from recipes.tasks import Binary, Multiclass, Multilabel
 from recipes.transfer.results import save_model
 from recipes.tuning.model import HyperModel

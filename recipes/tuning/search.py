@@ -13,7 +13,7 @@ import pandas as pd
 from recipes.classifiers import registry
 from recipes.files import read_json, replace, write_json
 from recipes.lookup import find
-from recipes.settings import COUNT, POSITIVE, SHARE, TRUTH, WHOLE
+from recipes.rules import COUNT, POSITIVE, SHARE, TRUTH, WHOLE
 from recipes.tuning import report
 from recipes.tuning.objective import checked as checked_objective
 from recipes.tuning.oracles import completed

@@ -13,7 +13,7 @@ import pandas as pd
 
 from recipes.classifiers import registry
 from recipes.lookup import unknown
-from recipes.settings import COUNT, POSITIVE, Rule
+from recipes.rules import COUNT, POSITIVE, Rule
 
 TRAINING = {
     "optimizer": ["adam", "sgd", "rmsprop"],

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 import recipes
-from recipes import settings, strategies
+from recipes import rules, strategies
+from recipes.rules import size_in_bytes, size_in_words
 from recipes.settings import (
     AUTO,
     DataOptions,
@@ -22,8 +23,6 @@ from recipes.settings import (
     Settings,
     default_in_words,
     options_of,
-    size_in_bytes,
-    size_in_words,
 )
 from recipes.strategies import FineTuneStrategy, Phase
 
@@ -244,7 +243,7 @@ def test_sizes_are_read(text, size):
     assert size_in_bytes(text) == size
 
 
-@given(st.integers(0, 999_999), st.sampled_from(list(settings._UNITS.values())))
+@given(st.integers(0, 999_999), st.sampled_from(list(rules._UNITS.values())))
 def test_a_size_in_words_is_read_again(number, unit):
     size = number * unit
     assert size_in_bytes(size_in_words(size)) == pytest.approx(size, rel=1e-5, abs=1)
