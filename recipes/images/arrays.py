@@ -19,8 +19,8 @@ class Arrays(Source):
 
     Args:
         pictures: uint8, or numbers that are rounded to it; gray ones (n, H, W) or (n, H, W, 1) too.
-        labels: (n,), names or numbers; one-hot rows (n, classes); or rows of 0 and 1, any number
-            of labels each, (n, labels).
+        labels: (n,) or (n, 1), names or numbers; one-hot rows (n, classes); or rows of 0 and 1, any
+            number of labels each, (n, labels).
 
     Raises:
         ValueError: they are not what they should be; the text says what came.
@@ -31,6 +31,8 @@ class Arrays(Source):
     def __init__(self, pictures, labels):
         self.folder = Path()
         self.pictures, self.labels = np.asarray(pictures), np.asarray(labels)
+        if self.labels.ndim == 2 and self.labels.shape[1] == 1:  # as Keras' own data sets have them
+            self.labels = self.labels[:, 0]
         shape = self.pictures.shape
         if len(shape) not in (3, 4) or (len(shape) == 4 and shape[-1] not in (1, 3)):
             raise ValueError(f"data: pictures have the shape (n, H, W, 3), not {shape}.")

@@ -16,7 +16,7 @@ from recipes.images.copies import SIDE, gray_of, thumbnail
 from recipes.images.decode import Reading, decode_bytes, ends_of, read_bytes, to_rgb, values_of
 from recipes.images.formats import has_deep_colours, open_picture
 from recipes.images.layout import is_picture, parts_of
-from recipes.images.walk import walk
+from recipes.images.walk import SYSTEM_FOLDERS, shown, walk
 from recipes.settings import AUTO
 
 CUT = ", 16 bits read as 8"  # of the mode of colours that OpenCV would keep
@@ -161,7 +161,24 @@ class ClassFolders(Source):
         if loose.any() and not _without_labels(table):
             table.loc[loose, ["reason", "part"]] = ["not in a class folder", ""]
         self._check(table, parts)
-        return Listing(table, layout=f"a folder a class, {_in_words(parts, table)}")
+        layout = f"a folder a class, {_in_words(parts, table)}"
+        return Listing(table, layout=layout, notes=self._empty([path for path, _ in files], parts))
+
+    def _empty(self, files: Sequence[str], parts: Mapping[str, str]) -> tuple[str, ...]:
+        """What is to be said of class folders that hold no file."""
+        depth = 2 if parts else 1
+        filled = {tuple(path.split("/")[:depth]) for path in files}
+        places = [self.folder / part for part in parts] or [self.folder]
+        empty = [
+            shown(folder.relative_to(self.folder))
+            for place in places
+            for folder in sorted(place.iterdir())
+            if folder.is_dir()
+            and not folder.name.startswith(".")
+            and folder.name not in SYSTEM_FOLDERS
+            and folder.relative_to(self.folder).parts not in filled
+        ]
+        return (f"{', '.join(empty)}: empty, and no class.",) if empty else ()
 
     def _check(self, table: pd.DataFrame, parts: Mapping[str, str]) -> None:
         """Refuse a folder without class folders, with what to do about it."""

@@ -101,3 +101,11 @@ def test_other_arrays_are_refused_with_what_came(pictures, labels, text):
     with pytest.raises(ValueError, match=r"^data: ") as caught:
         Arrays(pictures, labels)
     assert caught.match(text)
+
+
+def test_labels_in_one_column_are_those_of_each_picture():
+    labels = np.arange(len(PIXELS)) % 3
+    one = scan((PIXELS, labels), verbose=False)
+    column = scan((PIXELS, labels[:, None]), verbose=False)
+    assert column["class"].tolist() == one["class"].tolist()
+    assert not column.attrs["several_labels"]

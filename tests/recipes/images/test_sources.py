@@ -163,3 +163,12 @@ def test_numbers_in_names_are_numbers(numbers, word):
 def test_any_names_have_one_order(names):
     assert natural_order(names) == natural_order(names[::-1])
     assert sorted(natural_order(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("root", ["", "train/"])
+def test_empty_class_folders_are_pointed_out(tmp_path, root):
+    touch(tmp_path, f"{root}cat/a.png", f"{root}dog/2024/b.png")
+    for name in ("fox", "elk/2024", ".cache", "__MACOSX"):
+        (tmp_path / root / name).mkdir(parents=True)
+    (note,) = ClassFolders(tmp_path).listing().notes
+    assert note == f"{root}elk, {root}fox: empty, and no class."
