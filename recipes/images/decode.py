@@ -9,7 +9,7 @@ It needs NumPy and Pillow alone, since its source goes into each exported script
 import os
 import stat
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -56,15 +56,31 @@ class Reading:
     max_pixels: int = MAX_PIXELS
     levels: tuple[float, float] | None = None
 
+    def __post_init__(self):
+        ImageColor.getrgb(self.background)
+        if self.resize not in RESIZE or not isinstance(self.max_pixels, int):
+            raise ValueError(f"{self.resize!r} or {self.max_pixels!r} is not known.")
+        if self.levels is not None and not np.diff(self.levels) > 0:
+            raise ValueError(f"{self.levels!r} are no levels.")
+
     def to_dict(self) -> dict:
         """As values for a JSON file; `from_dict` reads it."""
         return {**asdict(self), "levels": self.levels and list(self.levels)}
 
     @classmethod
     def from_dict(cls, values: dict) -> "Reading":
-        """What `to_dict` wrote."""
-        reading, levels = cls(**values), values.get("levels")
-        return replace(reading, levels=(levels[0], levels[1])) if levels else reading
+        """What `to_dict` wrote.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        try:
+            others = dict(values)
+            levels = others.pop("levels", None)
+            ends = None if levels is None else (float(levels[0]), float(levels[1]))
+            return cls(**others, levels=ends)
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise ValueError(f"reading: the description is damaged ({error}).") from None
 
 
 AS_IT_IS = Reading()

@@ -54,5 +54,13 @@ SPOILT = {
     "no such backbone": (_change("model", {**MODEL, "backbone": "x"}), "backbone"),
     "huge model": (_change("model", {**MODEL, "num_classes": 10**9}), "out of range"),
     "no such task": (_change("task", {"name": "guessing", "classes": ["a", "b"]}), "task"),
+    "a reading in pieces": (
+        _change("reading", {"levels": [1]}),
+        "reading: the description is damaged",
+    ),
+    "a reading of its own": (
+        _change("reading", {"resize": "melt"}),
+        "reading: the description is damaged",
+    ),
     "a task in pieces": (_change("task", {"name": "binary"}), "task: the description is damaged"),
 }

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import json
 import os
 import resource
 import time
@@ -320,3 +321,31 @@ def test_our_limit_of_pixels_counts_above_pillow_s_too():
     assert open_picture(content, 10**9).size == (14_000, 14_000)
     with pytest.raises(UnreadableError, match="more pixels than 190,000,000"):
         open_picture(content, 190_000_000)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"resize": "melt"},
+        {"resize": None},
+        {"background": "no colour"},
+        {"background": 7},
+        {"max_pixels": "many"},
+        {"levels": [1]},
+        {"levels": [2, 1]},
+        {"levels": [0, float("nan")]},
+        {"levels": "ab"},
+        {"more": 1},
+        [1],
+        "text",
+        None,
+    ],
+)
+def test_a_damaged_description_is_one_error(values):
+    with pytest.raises(ValueError, match=r"^reading: the description is damaged"):
+        Reading.from_dict(values)
+
+
+def test_a_description_comes_back():
+    reading = Reading("crop", "#102030", 10**9, (-3.5, 7.0))
+    assert Reading.from_dict(json.loads(json.dumps(reading.to_dict()))) == reading
