@@ -110,8 +110,8 @@ class DataSettings(_Group):
             pictures lies beside them.
         allow_empty_classes: whether training goes on where a class has files of which none can
             be used.
-        resize: how a picture becomes as wide and high as the model's: "squash" changes its
-            proportions, "pad" adds a margin, "crop" leaves out what lies beyond the middle.
+        resize: how a picture becomes as wide and high as the model's: "crop" leaves out what lies
+            beyond the middle, "squash" changes its proportions, "pad" adds a margin.
         background: a colour, by name or as in "#ff8000": what shows where a picture is
             transparent, and the margin of "pad".
         near_copies: whether pictures that were resized, compressed, cropped, mirrored, lit or
@@ -174,7 +174,7 @@ class DataSettings(_Group):
         False, TRUTH, "go on without a class whose files cannot be used"
     )
     resize: str = option(
-        "squash", ("squash", "pad", "crop"), "squash, pad or crop: how pictures become square"
+        "crop", ("crop", "squash", "pad"), "crop, squash or pad: how pictures become square"
     )
     background: str = option("white", COLOUR, "colour behind transparent pictures and of pad")
     near_copies: bool = option(True, TRUTH, "near copies of a picture stay in one part")

@@ -166,7 +166,7 @@ def fit_folder(
             val and test; by "auto" these are parts where no other folder with pictures lies beside.
         allow_empty_classes: whether training goes on where a class has files of which none can be
             used.
-        resize: how a picture becomes as wide and high as the model's: "squash", "pad" or "crop".
+        resize: how a picture becomes as wide and high as the model's: "crop", "squash" or "pad".
         background: a colour: what shows where a picture is transparent, and the margin of "pad".
         near_copies: whether near copies of a picture stay in one part.
         max_pixels: larger pictures are skipped before they are decoded.

@@ -127,6 +127,7 @@ def inspect(
         "folder": str(source.folder),
         "several_labels": listing.several_labels,
         "layout": listing.layout,
+        "resize": settings.resize,
         "levels": _levels(frame),
         "notes": [*listing.notes, *notes],
     }

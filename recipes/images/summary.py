@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from recipes.images.inspection import (
@@ -17,6 +18,7 @@ from recipes.images.split import IMBALANCED_FROM, PARTS
 from recipes.tasks.base import SEPARATOR
 
 CLASSES = 30
+SQUARE = 1.1  # to 1: from here on it matters
 
 
 def summary(frame: pd.DataFrame, task: str | None = None) -> dict[str, str]:
@@ -28,7 +30,7 @@ def summary(frame: pd.DataFrame, task: str | None = None) -> dict[str, str]:
 
     Returns:
         A few words to a text each: `layout`, `pictures`, `classes`, `parts`, `missing`, `task`,
-        `imbalance`, `groups`, `copies`, `bits`, `plain`, `unlabelled`, `skipped`, `note`.
+        `imbalance`, `groups`, `copies`, `resize`, `bits`, `plain`, `unlabelled`, `skipped`, `note`.
 
     Example:
         >>> row = {"path": "a/b.png", "part": "", "class": "a", "group": "", "width": 4,
@@ -48,6 +50,7 @@ def summary(frame: pd.DataFrame, task: str | None = None) -> dict[str, str]:
         "imbalance": _imbalance(good, frame.attrs.get("several_labels", False)),
         "groups": _groups(good),
         "copies": _copies(good),
+        "resize": _resize(good, frame.attrs.get("resize", "")),
         "bits": _bits(good, frame.attrs.get("levels")),
         "plain": _plain(good),
         "unlabelled": _unlabelled(frame),
@@ -143,6 +146,18 @@ def _groups(good: pd.DataFrame) -> str:
 def _copies(good: pd.DataFrame) -> str:
     copies = int(good["hash"].duplicated().sum())
     return f"{copies:,} exact copies of others; copies stay in one part" if copies else ""
+
+
+def _resize(good: pd.DataFrame, resize: str) -> str:
+    """How pictures become square, where they are not, and what that costs them."""
+    ratio = np.maximum(good["width"] / good["height"], good["height"] / good["width"])
+    if not resize or not (ratio > SQUARE).any():
+        return ""
+    if resize != "crop":
+        return resize
+    half = int((ratio >= 2).sum())
+    lost = f"; {half:,} lose half and more of theirs (pad and squash keep all)" if half else ""
+    return f"crop: the middle of each picture is kept{lost}"
 
 
 def _bits(good: pd.DataFrame, levels: Sequence[float] | None) -> str:

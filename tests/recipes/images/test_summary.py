@@ -145,3 +145,25 @@ def test_classes_that_a_part_lacks_are_named(tmp_path):
     pictures.make_classes(tmp_path / "test", 3, ("cat", "dog"), side=24)
     said = collection(tmp_path).summary()["missing"]
     assert said == "the validation part has no fox; the test part has no fox"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "resize", "said"),
+    [
+        ([(20, 20), (21, 20)], "crop", None),
+        ([(20, 20), (30, 20)], "crop", "crop: the middle of each picture is kept"),
+        (
+            [(40, 20), (20, 50), (20, 39)],
+            "crop",
+            "crop: the middle of each picture is kept; 2 lose half and more of theirs (pad and "
+            "squash keep all)",
+        ),
+        ([(40, 20)], "pad", "pad"),
+    ],
+)
+def test_how_pictures_become_square_is_said_where_they_are_not(tmp_path, sizes, resize, said):
+    (tmp_path / "a").mkdir()
+    for k, size in enumerate(sizes):
+        Image.new("RGB", size, (k, 2, 3)).save(tmp_path / "a" / f"{k}.png")
+    frame = scan(tmp_path, resize=resize, verbose=False)
+    assert summary(frame).get("resize") == said
