@@ -19,7 +19,7 @@ def run(page, count, folder, backbone, monkeypatch):
     assert len(blocks) == count
     pictures.make_classes(folder / "photos", 20, ("ash", "oak", "pine"))
     monkeypatch.chdir(folder)
-    for name in ("fit", "predict"):
+    for name in ("fit", "predict", "load", "check"):
         monkeypatch.setattr(recipes, name, partial(getattr(recipes, name), backbone=backbone))
     names = {}
     for block in blocks:
@@ -29,7 +29,7 @@ def run(page, count, folder, backbone, monkeypatch):
 
 @pytest.mark.tensorflow_only
 def test_the_guide_runs_from_top_to_bottom(tiny, tmp_path, monkeypatch):
-    names = run("docs/guide.md", 9, tmp_path, tiny, monkeypatch)
+    names = run("docs/guide.md", 11, tmp_path, tiny, monkeypatch)
     assert names["run"].decision.strategy == "mine"
     assert (tmp_path / "runs" / "photos" / "report.html").exists()
     assert names["both"].task.name == "multilabel"
