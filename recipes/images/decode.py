@@ -264,7 +264,7 @@ def _placed(size: tuple[int, int], target: tuple[int, int], resize: str) -> tupl
     """What of a picture is shown, (left, upper, right, lower), and how large it will be."""
     whole, ratios = (0.0, 0.0, *map(float, size)), [size[i] / target[i] for i in (0, 1)]
     if resize == "crop":
-        left, upper = ((size[i] - target[i] * min(ratios)) / 2 for i in (0, 1))
+        left, upper = (max(0.0, (size[i] - target[i] * min(ratios)) / 2) for i in (0, 1))
         return (left, upper, size[0] - left, size[1] - upper), target
     if resize == "pad":
         return whole, tuple(max(1, round(side / max(ratios))) for side in size)

@@ -37,3 +37,12 @@ def test_a_named_test_is_there(row, file, function):
 def test_links_lead_somewhere(document):
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
         assert (document.parent / link).exists(), link
+
+
+@pytest.mark.parametrize(
+    "notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.name
+)
+def test_a_notebook_s_outputs_are_its_own(notebook):
+    text = notebook.read_text("utf-8")
+    for foreign in ("oneDNN", "retracing", "absl::InitializeLog", "\\u001b["):
+        assert foreign not in text

@@ -4,7 +4,7 @@ from PIL import Image
 
 from recipes import scan
 from recipes.images.arrays import Arrays
-from recipes.images.decode import resized
+from recipes.images.decode import Reading, resized
 from recipes.images.parts import ArrayCache, Collection
 from recipes.settings import DataSettings
 from recipes.tasks import Multiclass, Multilabel
@@ -45,7 +45,7 @@ def test_pixels_come_through_as_they_are(kind, tmp_path):
 def test_other_sizes_are_pillows(tmp_path):
     _, parts, frame = decoded(PIXELS, LABELS, tmp_path, (16, 16))
     row = int(frame.loc[frame["part"] == "test", "path"].iloc[0])
-    expected = np.asarray(resized(Image.fromarray(PIXELS[row]), (16, 16)))
+    expected = np.asarray(resized(Image.fromarray(PIXELS[row]), (16, 16), Reading("crop")))
     np.testing.assert_array_equal(parts["test"].pixels[0], expected)
 
 
