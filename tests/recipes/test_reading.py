@@ -9,6 +9,7 @@ import recipes
 from recipes.images.decode import Reading
 
 OPTIONS = {"strategy": "head_only", "epochs": 30, "validation": 0.2, "test": 0.2, "verbose": False}
+WHOLE = {**OPTIONS, "resize": "squash"}
 
 
 def deep(folder, bits, offset=0):
@@ -31,7 +32,7 @@ def deep(folder, bits, offset=0):
 @pytest.fixture(scope="module")
 def of_8_bits(tmp_path_factory, tiny):
     place = tmp_path_factory.mktemp("eight")
-    run = recipes.fit(deep(place / "photos", 8), output=place / "run", backbone=tiny, **OPTIONS)
+    run = recipes.fit(deep(place / "photos", 8), output=place / "run", backbone=tiny, **WHOLE)
     assert "bits" not in run.scan
     return run
 
@@ -39,7 +40,7 @@ def of_8_bits(tmp_path_factory, tiny):
 @pytest.mark.parametrize(("bits", "offset"), [(10, 0), (12, 1000), (16, 64_000)])
 def test_pictures_of_more_bits_are_learnt_as_well(tmp_path, tiny, of_8_bits, bits, offset):
     photos = deep(tmp_path / "photos", bits, offset)
-    run = recipes.fit(photos, output=tmp_path / "run", backbone=tiny, **OPTIONS)
+    run = recipes.fit(photos, output=tmp_path / "run", backbone=tiny, **WHOLE)
     assert run.metrics["accuracy"] >= of_8_bits.metrics["accuracy"] > 0.8
     assert run.scan["bits"].startswith("30 pictures have more than 8")
     low, high = run.reading.levels
