@@ -157,7 +157,7 @@ def _add_settings(parser: argparse.ArgumentParser, titles: dict[str, str]) -> No
             continue
         rule = one.metadata["rule"]
         how: dict[str, Any] = {}
-        if rule is rules.WEIGHTS:  # weights themselves are for Python
+        if rule in (rules.TRUTH, rules.WEIGHTS):  # weights themselves are for Python
             how = {"action": argparse.BooleanOptionalAction}
         elif rule is rules.COLUMNS:
             how = {"nargs": "+", "metavar": "COLUMN"}

@@ -11,7 +11,9 @@ import pytest
 
 import recipes
 from recipes.cli import main
+from recipes.rules import TRUTH, WEIGHTS
 from recipes.run import Run
+from recipes.settings import options_of
 from tests.recipes.images import pictures
 from tests.recipes.odd import SPOILT
 
@@ -295,3 +297,21 @@ def test_an_output_that_nobody_reads_to_its_end_loses_nothing(tmp_path):
         assert process.wait() == 0
     assert "rror" not in errors
     assert len(pd.read_csv(table)) == 6
+
+
+def test_what_is_true_or_false_is_a_flag(capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for group, one in options_of():
+        flag = f"--{one.name.replace('_', '-')}"
+        is_flag = one.metadata["rule"] in (TRUTH, WEIGHTS)
+        assert (f"{flag}, --no-{flag[2:]}" in text) == is_flag, (group, flag)
+
+
+def test_flags_reach_the_data(tmp_path, capsys):
+    photos = _with_fox(tmp_path / "photos", b"x")
+    words = ["--output", str(tmp_path / "run"), "--test", "2"]
+    assert main(["fit", str(photos), "--allow-empty-classes", "--no-near-copies", *words]) == 2
+    assert "test: 2.0" in capsys.readouterr().err  # the flags were taken, the share was not
+    assert main(["scan", str(photos), "--no-near-copies"]) == 0
