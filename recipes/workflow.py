@@ -43,6 +43,7 @@ from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
 
 UNLABELLED_TABLE = "unlabelled.csv"
+BEFORE = {"resize": "squash", "near_copies": False}  # what runs did that do not say it
 
 
 def fit(
@@ -396,7 +397,7 @@ def rerun(
     """
     run = checked_path("run", run)
     old = Run.load(run.parent if run.name == "run.json" else run)
-    config, known = old.info["config"], {one.name for _, one in options_of()}
+    config, known = {**BEFORE, **old.info["config"]}, {one.name for _, one in options_of()}
     data = config.get("data", config.get("folder")) if data is None else data
     if data is None:
         raise ValueError(f"data: {run} was trained on what was in memory; give it again.")

@@ -95,6 +95,7 @@ def test_it_is_trained_again_with_its_settings(place, tmp_path, monkeypatch):
         "epochs": 12,
         "seed": 0,
     }
+    assert (told["resize"], told["near_copies"]) == ("squash", False)
     assert Path(told["weights"]).name == "backbone.weights.h5"
     assert not again.same
     assert "pictures" not in again.conditions  # the same, in the same parts
