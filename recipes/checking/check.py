@@ -18,6 +18,7 @@ from recipes.images.inspection import OK, SKIPPED, inspect, open_source, reading
 from recipes.images.parts import joined_copies
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source, natural_order
+from recipes.images.split import units
 from recipes.settings import AUTO, DataOptions, DataSettings, ModelSettings
 from recipes.tasks import Task
 from recipes.tasks.base import SEPARATOR
@@ -92,7 +93,7 @@ def check(
         notes.append(f"{left_out:,} not looked at; `recipes scan` says why.")
     task = _task(name, list(good["class"]))
     targets = task.encode(list(good["class"]))
-    table, few = suspicions(task, targets, features[read], groups_of(good), seed=seed)
+    table, few = suspicions(task, targets, features[read], units(good), seed=seed)
     words, common = in_words(odd[read])
     table.insert(0, "file", good["path"])
     table.insert(1, "label", good["class"])
@@ -111,11 +112,6 @@ def check(
     table = ranked(table)
     table.attrs |= {"folder": frame.attrs["folder"], "notes": [*notes, *few, *common]}
     return table
-
-
-def groups_of(frame: pd.DataFrame) -> pd.Series:
-    """What is to be judged without one another: the pictures of a group, and exact copies."""
-    return frame["group"].where(frame["group"] != "", "\0" + frame["hash"])
 
 
 def ranked(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recipes.checking.check import groups_of, ranked
+from recipes.checking.check import ranked
 from recipes.checking.labels import suspicions
 from recipes.files import replace
 from recipes.images.inspection import OK
+from recipes.images.split import units
 from recipes.run import LABEL_ISSUES
 from recipes.strategies import FineTuneStrategy
 from recipes.transfer.features import TrainingData
@@ -42,7 +43,7 @@ def keep(
     rows = np.sort(np.random.default_rng(data.seed).permutation(len(part))[:MOST])
     features = data.cut(transfer, stages).inputs("train")[0][rows]
     listed = frame[(frame["part"] == "train") & (frame["status"] == OK)].iloc[rows]
-    options = {"groups": groups_of(listed), "seed": data.seed}
+    options = {"groups": units(listed), "seed": data.seed}
     table, _ = suspicions(data.task, part.labels[rows], features, **options)
     table.insert(0, "file", listed["path"].to_numpy())
     table.insert(1, "label", listed["class"].to_numpy())

@@ -28,7 +28,7 @@ def suspicions(
     task: Task,
     targets: np.ndarray,
     features: np.ndarray,
-    groups: Sequence[object] | None = None,
+    groups: Sequence[object] | np.ndarray | None = None,
     *,
     seed: int = 0,
 ) -> tuple[pd.DataFrame, list[str]]:

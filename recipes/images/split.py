@@ -195,11 +195,11 @@ def _wanted(labels: pd.DataFrame, shares: dict[str, float]) -> tuple[list[str], 
 
 def _members(good: pd.DataFrame, seed: int) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """The rows of each unit, and the units in random order."""
-    members = pd.Series(np.arange(len(good))).groupby(_units(good)).indices
+    members = pd.Series(np.arange(len(good))).groupby(units(good)).indices
     return members, np.random.default_rng(seed).permutation(len(members))
 
 
-def _units(good: pd.DataFrame) -> np.ndarray:
+def units(good: pd.DataFrame) -> np.ndarray:
     """A number for each picture, the same for those that share a content or are in one group."""
     count = len(good)
     starts, ends, size = [], [], count

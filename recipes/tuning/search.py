@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import keras_tuner
 import pandas as pd
 
 from recipes.classifiers import registry
-from recipes.files import read_json, replace, write_json
+from recipes.files import checked_path, read_json, replace, write_json
 from recipes.lookup import find
 from recipes.rules import COUNT, POSITIVE, SHARE, TRUTH, WHOLE
 from recipes.tuning import report
@@ -118,8 +117,7 @@ def search(
     for name, truth in (("prune", prune), ("overwrite", overwrite), ("verbose", verbose)):
         TRUTH(name, truth)
     goal = checked_objective(objective)
-    if not os.fspath(directory).strip():
-        raise ValueError("directory: the path is empty.")
+    folder = checked_path("directory", directory)
     fixed = {name: plain(value) for name, value in fixed.items()}
     settings, space = _settings_of(algorithm, space)
     shares = {"validation": validation, "test": test}
@@ -133,7 +131,6 @@ def search(
     if algorithm == "grid":
         max_trials = _grid_size(problem.model.space, max_trials)
     problem.check(goal.name)
-    folder = Path(directory)
     note = {
         "recipe": getattr(recipe, "__name__", str(recipe)),
         "space": _as_json(getattr(problem.model, "space", {})),

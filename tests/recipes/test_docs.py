@@ -46,3 +46,4 @@ def test_a_notebook_s_outputs_are_its_own(notebook):
     text = notebook.read_text("utf-8")
     for foreign in ("oneDNN", "retracing", "absl::InitializeLog", "\\u001b["):
         assert foreign not in text
+    assert not re.search(r'"/\S+/recipes/\S+\.py', text), "a path of one machine"
