@@ -71,7 +71,18 @@ class Web(Format):
     @staticmethod
     def load(path):
         """The folder's model in ONNX Runtime, from pictures to probabilities, and its labels."""
-        return Onnx.load(path / "model.onnx")
+        import json
+
+        import onnxruntime
+
+        file = str(path / "model.onnx")
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        names = [one.name for one in session.get_inputs()]
+        if len(names) != 1:
+            raise ValueError(f"{file} has the inputs {', '.join(names)}; one is right.")
+        texts = session.get_modelmeta().custom_metadata_map
+        labels = {name: json.loads(text) for name, text in texts.items()}
+        return lambda batch: session.run(None, {names[0]: batch})[0], labels
 
     def page(self, size: tuple[int, int], labels: dict) -> str:
         """The page as HTML; it may load its own scripts, and the runtime, and nothing else.
