@@ -10,7 +10,6 @@ import argparse
 import os
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,8 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pandas as pd
 
-from recipes import strategies
 from recipes.images.parts import ArrayCache, Part
+from recipes.strategies import FineTuneStrategy, Phase
 from recipes.tasks import Multiclass
 from recipes.transfer import model
 from recipes.transfer.features import TrainingData, outputs_of
@@ -39,8 +38,9 @@ def main() -> None:
     part = Part(pixels, labels, "pictures")
     data = {"train": part, "validation": Part(pixels[:32], labels[:32], "few")}
     task = Multiclass(tuple("0123456789"))
-    head = strategies.get("small_similar")
-    plan = replace(head, phases=(replace(head.phases[0], epochs=EPOCHS, patience=EPOCHS),))
+    how = {"epochs": EPOCHS, "learning_rate": 1e-3, "patience": EPOCHS}
+    phase = Phase("classifier", trainable_from=1.0, min_steps=32, **how)
+    plan = FineTuneStrategy("trained by steps", "pretrained", (phase,), "the classifier")
     transfer = model.build("efficientnet_lite0", 10)
     pooled = transfer.frozen_part(transfer.num_stages)
     outputs_of(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -21,6 +22,7 @@ from recipes.choosing.probe import pooled_stages
 from recipes.images.parts import ArrayCache, Collection
 from recipes.settings import DataSettings
 from recipes.transfer import novelty
+from recipes.transfer.features import outputs_of
 
 PER_CLASS = (4, 8, 16, 50)
 SIZE = 96
@@ -32,7 +34,8 @@ def features_of(folder: Path, backbone) -> tuple[np.ndarray, np.ndarray]:
     parts, _ = pictures.decoded((SIZE, SIZE), ArrayCache(folder, 1 << 40), verbose=False)
     pixels = np.concatenate([part.pixels for part in parts.values()])
     labels = np.concatenate([part.labels for part in parts.values()])
-    return pooled_stages(backbone, pixels, verbose=False)[-1], labels
+    model = keras.Model(backbone.model.input, pooled_stages(backbone)[-1])
+    return outputs_of(model, pixels, label="Features", verbose=False), labels
 
 
 def drawn(labels: np.ndarray, per_class: int, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

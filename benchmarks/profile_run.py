@@ -21,25 +21,26 @@ import pandas as pd
 
 import recipes
 from recipes import report
-from recipes.choosing import choose, probe, similarity
+from recipes.choosing import choose
 from recipes.images import parts
 from recipes.run import WorkFolder
 from recipes.strategies import STRATEGIES
-from recipes.transfer import features, fine_tune, novelty, refine, results, state
+from recipes.transfer import features, fine_tune, learn, novelty, results, state
 
 PARTS = {
     "scanning the folder": (parts, "inspect"),
     "decoding": (parts.Collection, "decoded"),
     "building models": (choose, "start"),
-    "measuring for the choice": (similarity, "measure_divergence"),
-    "probing for the choice": (probe, "probe"),
+    "looking at the pictures for the choice": (choose, "survey"),
+    "solving the classifier": (features, "solve"),
     "features of frozen layers": (features, "features"),
     "training steps": (keras.Model, "fit"),
     "augmentation": (fine_tune, "vary"),
     "validation": (state, "predictions"),
     "saving the state": (WorkFolder, "save_state"),
-    "calibration": (refine, "calibrate"),
-    "novelty": (novelty, "keep"),
+    "blending": (fine_tune, "blend"),
+    "calibration": (learn, "calibrate"),
+    "novelty": (novelty, "_pooled"),
     "test and files": (results, "write_run"),
     "report": (report, "write"),
 }

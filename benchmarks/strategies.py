@@ -1,17 +1,16 @@
-"""Which of the four strategies is best where, and does `auto` choose it?
+"""Which strategy is best where, does `auto` choose it, and what is to be expected of each?
 
-Every strategy, `auto` and `race`, on folders of pictures, several sizes and seeds, all with the
-same backbone, picture size and test part. Writes one row a training to a CSV file, goes on where
-it stopped, and prints for each cell the accuracy of each strategy, what `auto` chose, how far that
-is from the best of the four, and what it cost against running all four. Where not all of the four
-have been run, it is compared with those that have, and has no cost.
+Trains each strategy and `auto` on folders of pictures, with few pictures a class for training, a
+fifth as many for validation, and up to 1,000 of all others for testing, at the backbone's own
+size. Writes one row a training to a CSV file, and goes on where it stopped. Then it prints, cell by
+cell, accuracies, their distance from the classifier alone and from the best of the strategies with
+the standard error of the difference (picture by picture), the worst cells, the table of
+`recipes.choosing.expected`, and how the choice does on sets that its table was not made from.
 
-Where `auto` decides by its measurements alone, only these are made and timed: the training that
-follows is the chosen strategy's, bit for bit, whose row is taken.
-
-    python benchmarks/strategies.py photos/ drawings/ --per-class 8 30 --seeds 0 1 --csv out.csv
+    python benchmarks/strategies.py cats_dogs=10,20,50 clothing10=10,30 --seeds 0 1 --csv out.csv
 
 A CSV file `<folder>.csv` beside a folder, with the columns file and group, keeps groups together.
+`auto` is measured only where it chooses a strategy that was trained: that training is the same.
 """
 
 import argparse
@@ -27,15 +26,16 @@ import pandas as pd
 
 import recipes
 from recipes.choosing import choose
-from recipes.choosing.similarity import SOLVED_FROM
+from recipes.choosing.expected import SHARES, best, expectations
 from recipes.images.parts import ArrayCache, Collection
 from recipes.run import Decision
-from recipes.settings import Settings
-from recipes.strategies import STRATEGIES
+from recipes.settings import ChoosingSettings, Settings
 from recipes.transfer.features import TrainingData
 
-TEST_SHARE, VALIDATION_SHARE = 0.3, 0.2
-MOST_TESTED = 300
+TEST_SHARE, VALIDATION_SHARE = 0.5, 0.2
+MOST_TESTED = 1_000
+SCRATCH_FROM = 300
+KEYS = ["set", "per_class", "seed"]
 
 
 def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | None:
@@ -69,7 +69,7 @@ def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | No
     return place
 
 
-def train(cell: Path, strategy: str, image_size: int, seed: int) -> dict:
+def train(cell: Path, strategy: str, image_size: int | None, seed: int) -> dict:
     """One training by `fit_folder`."""
     with tempfile.TemporaryDirectory() as place:
         run = recipes.fit_folder(
@@ -78,161 +78,162 @@ def train(cell: Path, strategy: str, image_size: int, seed: int) -> dict:
             strategy=strategy,
             image_size=image_size,
             seed=seed,
+            near_copies=False,
             verbose=False,
         )
-        measured = {
-            f"measured {name}": value
-            for name, value in run.decision.measurements.items()
-            if isinstance(value, int | float)
-        }
+        right = (run.predictions["prediction"] == run.predictions["truth"]).to_numpy()
+        blends = [audit["blend"] for audit in run.info["audit"] if "blend" in audit]
         return {
             "chosen": run.decision.strategy,
             "accuracy": run.metrics["accuracy"],
             "log_loss": run.metrics["log_loss"],
             "calibration_error": run.metrics["calibration_error"],
+            "blend": blends[-1] if blends else np.nan,
             "epochs": len(run.history),
             "seconds": run.info["seconds"],
-            **measured,
+            "expected_seconds": run.info["time"]["expected"],
+            "tested": len(right),
+            "right": np.packbits(right).tobytes().hex(),
         }
 
 
-def measure(cell: Path, image_size: int, seed: int) -> tuple[Decision, float]:
-    """What `auto` decides by its measurements, and the seconds that it takes."""
-    settings = Settings.of(image_size=image_size, seed=seed)
+def measure(cell: Path, image_size: int | None, seed: int) -> tuple[Decision, float]:
+    """What `auto` decides, and the seconds that it takes."""
+    settings = Settings.of(image_size=image_size, seed=seed, near_copies=False)
     pictures = Collection.open(cell, settings.data, seed=seed, verbose=False)
+    transfer = choose.start(settings, pictures.task)
     with tempfile.TemporaryDirectory() as place:
         cache = ArrayCache(Path(place))
-        parts, _ = pictures.decoded((image_size, image_size), cache, verbose=False)
+        parts, _ = pictures.decoded(transfer.backbone.image_size, cache, verbose=False)
     began = time.perf_counter()
     data = TrainingData(parts, pictures.task, cache, seed=seed, verbose=False)
-    decision = choose.measure(settings, choose.start(settings, pictures.task), data)
+    decision = choose.measure(settings, transfer, data)
     return decision, time.perf_counter() - began
 
 
-def by_auto(cell: Path, image_size: int, seed: int, rows: list[dict]) -> dict:
-    """The row of `auto`, with the chosen strategy's training where no bake-off is needed."""
+def by_auto(cell: Path, image_size: int | None, seed: int, rows: list[dict]) -> dict:
+    """The row of `auto`, with the chosen strategy's training where there is one."""
     decision, seconds = measure(cell, image_size, seed)
     trained = {row["strategy"]: row for row in rows}.get(decision.strategy)
-    if decision.runner_up or trained is None:
-        return train(cell, "auto", image_size, seed)
-    found = {f"measured {name}": value for name, value in decision.measurements.items()
-             if isinstance(value, int | float)}  # fmt: skip
+    trained = trained or train(cell, decision.strategy, image_size, seed)
+    found = {
+        f"measured {name}": value
+        for name, value in decision.measurements.items()
+        if isinstance(value, int | float)
+    }
     return {**trained, "seconds": trained["seconds"] + seconds, **found}
 
 
+def difference(one: pd.Series, other: pd.Series) -> tuple[float, float]:
+    """By how much one training's accuracy is above another's, and the standard error of that."""
+    pairs = [
+        np.unpackbits(np.frombuffer(bytes.fromhex(row["right"]), "uint8")) for row in (one, other)
+    ]
+    count = int(one["tested"])
+    gaps = pairs[0][:count].astype(float) - pairs[1][:count]
+    return gaps.mean(), gaps.std() / count**0.5
+
+
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell: accuracies, the choice, its distance from the best, its share of the cost."""
+    """One row a cell: accuracies, the choice, how far it is from the best and the classifier."""
     cells = []
-    for key, cell in rows.groupby(["set", "per_class", "seed"]):
-        by_name = cell.set_index("strategy")
-        four = by_name.reindex(STRATEGIES)
-        row = dict(zip(("set", "per_class", "seed"), key, strict=True)) | four["accuracy"].to_dict()
-        for name in ("auto", "race"):
-            if name in by_name.index:
-                own = by_name.loc[name]
-                row |= {
-                    name: own["chosen"],
-                    f"{name} behind": four["accuracy"].max() - own["accuracy"],
-                    f"{name} cost": own["seconds"] / four["seconds"].sum(min_count=len(four)),
-                }
+    for key, cell in rows.groupby(KEYS):
+        named = {row["strategy"]: row for _, row in cell.iterrows()}
+        tried = {name: named[name] for name in SHARES if name in named}
+        row = dict(zip(KEYS, key, strict=True))
+        row |= {name: one["accuracy"] for name, one in tried.items()}
+        if "auto" in named and len(tried) == len(SHARES):
+            own = named["auto"]
+            top = max(tried.values(), key=lambda one: one["accuracy"])
+            over, error = difference(own, tried["small_similar"])
+            behind, behind_error = difference(own, top)
+            row |= {"auto": own["chosen"], "over the classifier": over, "± ": error}
+            row |= {"behind the best": -behind, "±": behind_error, "seconds": own["seconds"]}
         cells.append(row)
     return pd.DataFrame(cells)
 
 
-def choice_by(measured: pd.Series, solved_from: float, everything_from: float) -> str:
-    """A rule with two thresholds for few pictures; with 0 as the second it is the library's."""
-    if measured["linear_accuracy"] >= solved_from:
-        return "small_similar"
-    return "large_similar" if measured["divergence"] >= everything_from else "small_dissimilar"
+def shares(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """`expected.SHARES`: the classifier's errors that each strategy took away, like and unlike."""
+    accuracy = rows.pivot_table(index=KEYS, columns="strategy", values="accuracy")
+    divergence = rows[rows["strategy"] == "auto"].set_index(KEYS)["measured divergence"]
+    unlike = divergence.reindex(accuracy.index) >= ChoosingSettings.dissimilar_from
+    errors = 1 - accuracy["small_similar"]
+    found = {}
+    for name in SHARES:
+        gains = accuracy[name] - accuracy["small_similar"]
+        sums = [(gains[side].sum(), errors[side].sum()) for side in (~unlike, unlike)]
+        found[name] = tuple(round(gain / max(error, 1e-9), 2) for gain, error in sums)
+    return found
 
 
 def leave_one_set_out(rows: pd.DataFrame) -> pd.DataFrame:
-    """How far behind the best the rule is on a set that its thresholds were not chosen on.
-
-    For each set the two thresholds with the smallest mean distance from the best of the four on
-    all other sets are taken, the nearest to the library's own among equals.
-    """
-    keys = ["set", "per_class", "seed"]
-    accuracies = rows.pivot_table(index=keys, columns="strategy", values="accuracy")
-    accuracies = accuracies.reindex(columns=list(STRATEGIES))
-    accuracies = accuracies.dropna(subset=["small_similar", "small_dissimilar", "large_similar"])
-    auto = rows[rows["strategy"] == "auto"].set_index(keys)
-    names = {f"measured {name}": name for name in ("linear_accuracy", "divergence")}
-    measured = auto[list(names)].rename(columns=names)
-    cells = accuracies.index.intersection(measured.index)
-    accuracies, measured = accuracies.loc[cells], measured.loc[cells]
-
-    def behind(solved_from: float, everything_from: float) -> pd.Series:
-        chosen = measured.apply(choice_by, axis=1, args=(solved_from, everything_from))
-        own = [accuracies.loc[cell, name] for cell, name in chosen.items()]
-        return accuracies.max(axis=1) - own
-
-    grid = {
-        (solved, divergence): behind(solved, divergence)
-        for solved in (0.9, 0.95, SOLVED_FROM, 1.01)
-        for divergence in (0.0, 0.06, 0.09, 0.13, 0.2, 0.3, 0.45, 9.0)
-    }
-
-    def distance(thresholds):
-        return (thresholds[0] - SOLVED_FROM) ** 2 + thresholds[1] ** 2
-
+    """How far behind the best the choice is on a set that its table was not made from."""
     found = []
-    for name in cells.get_level_values("set").unique():
-        others = cells.get_level_values("set") != name
-        best = min(grid, key=lambda key: (round(grid[key][others].mean(), 6), distance(key)))
-        kept = grid[best][~others]
-        found.append(
-            {
-                "left out": name,
-                "solved_from": best[0],
-                "everything_from": best[1],
-                "behind, mean": kept.mean(),
-                "behind, most": kept.max(),
-                "with the library's": grid[SOLVED_FROM, 0.0][~others].mean(),
-            }
-        )
+    auto = rows[rows["strategy"] == "auto"]
+    for left_out in rows["set"].unique():
+        table = shares(rows[rows["set"] != left_out])
+        for _, cell in auto[auto["set"] == left_out].iterrows():
+            here = rows[(rows[KEYS] == cell[KEYS]).all(axis=1)].set_index("strategy")["accuracy"]
+            unlike = cell["measured divergence"] >= ChoosingSettings.dissimilar_from
+            error = 1 - cell["measured linear_accuracy"]
+            chosen = best(expectations(error, unlike, table=table)).strategy
+            behind = here[list(SHARES)].max() - here[chosen]
+            found.append({**cell[KEYS], "chosen": chosen, "behind the best": behind})
     return pd.DataFrame(found)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--per-class", nargs="+", type=int, default=[8, 30])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--strategies", nargs="+", default=[*STRATEGIES, "auto", "race"])
-    parser.add_argument("--image-size", type=int, default=96)
+    parser.add_argument("cells", nargs="+", help="folder=pictures a class, several by commas")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--strategies", nargs="+", default=[*SHARES, "large_dissimilar", "auto"])
+    parser.add_argument("--image-size", type=int)
     parser.add_argument("--csv", type=Path, default=Path("strategies.csv"))
     options = parser.parse_args()
     rows = pd.read_csv(options.csv).to_dict("records") if options.csv.exists() else []
-    done = {(row["set"], row["per_class"], row["seed"], row["strategy"]) for row in rows}
-    for seed in options.seeds:
-        for per_class in options.per_class:
-            for folder in options.folders:
-                key = (folder.name, per_class, seed)
-                missing = [name for name in options.strategies if (*key, name) not in done]
-                with tempfile.TemporaryDirectory() as place:
-                    cell = missing and link_cell(folder, Path(place), per_class, seed)
-                    for name in missing if cell else []:
-                        here = [r for r in rows if (r["set"], r["per_class"], r["seed"]) == key]
-                        if name == "auto":
-                            row = by_auto(cell, options.image_size, seed, here)
-                        else:
-                            row = train(cell, name, options.image_size, seed)
-                        columns = ("set", "per_class", "seed", "strategy")
-                        rows.append(row | dict(zip(columns, (*key, name), strict=True)))
-                        pd.DataFrame(rows).to_csv(options.csv, index=False)
-                        print(*key, name, row["chosen"], f"{row['accuracy']:.3f}", flush=True)
-    table = summarize(pd.DataFrame(rows))
+    done = {(*(row[key] for key in KEYS), row["strategy"]) for row in rows}
+    wanted = [
+        (Path(folder), int(count), seed)
+        for seed in options.seeds
+        for folder, _, counts in (cell.partition("=") for cell in options.cells)
+        for count in counts.split(",")
+    ]
+    for folder, per_class, seed in wanted:
+        key = (folder.name, per_class, seed)
+        missing = [name for name in options.strategies if (*key, name) not in done]
+        if per_class < SCRATCH_FROM and "large_dissimilar" in missing:
+            missing.remove("large_dissimilar")
+        with tempfile.TemporaryDirectory() as place:
+            cell = missing and link_cell(folder, Path(place), per_class, seed)
+            for name in missing if cell else []:
+                here = [row for row in rows if tuple(row[key] for key in KEYS) == key]
+                row = (
+                    by_auto(cell, options.image_size, seed, here)
+                    if name == "auto"
+                    else (train(cell, name, options.image_size, seed))
+                )
+                rows.append(row | dict(zip((*KEYS, "strategy"), (*key, name), strict=True)))
+                pd.DataFrame(rows).to_csv(options.csv, index=False)
+                print(*key, name, row["chosen"], f"{row['accuracy']:.3f}", flush=True)
+    report(pd.DataFrame(rows))
+
+
+def report(rows: pd.DataFrame) -> None:
+    """Print what the rows say."""
+    table = summarize(rows)
     print(table.round(3).to_string(index=False))
-    for name in ("auto", "race"):
-        if f"{name} behind" in table:
-            own = table.dropna(subset=f"{name} behind")
-            near, cost = (own[f"{name} behind"] <= 0.01).sum(), own[f"{name} cost"].median()
-            print(f"{name}: within one point of the best in {near} of {len(own)} cells, "
-                  f"at {cost:.2f} of the cost of all four (median)")  # fmt: skip
-    if "auto behind" in table and table["set"].nunique() > 1:
-        print("the rule with thresholds chosen on the other sets:")
-        print(leave_one_set_out(pd.DataFrame(rows)).round(3).to_string(index=False))
+    if "behind the best" not in table:
+        return
+    whole = table.dropna(subset="behind the best")
+    near = (whole["behind the best"] <= 0.01).sum()
+    print(f"auto is within a point of the best in {near} of {len(whole)} cells; the worst:")
+    print(whole.nlargest(3, "behind the best").round(3).to_string(index=False))
+    print("furthest behind the classifier alone:")
+    print(whole.nsmallest(3, "over the classifier").round(3).to_string(index=False))
+    print("SHARES =", shares(rows))
+    print("the choice, with a table from the other sets:")
+    print(leave_one_set_out(rows).round(3).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ from recipes.heads import SmoothedSparseCrossentropy
 from recipes.images.pipeline import Batches
 from recipes.strategies import STRATEGIES
 from recipes.transfer import fine_tune
-from recipes.transfer.model import predictions
 from recipes.transfer.optimizer import StagewiseAdam
 from recipes.transfer.state import StateKeeper, to_numpy
 
@@ -88,26 +87,6 @@ class Averaging(StateKeeper):
             variable.assign(value)
 
 
-class Interpolating(StateKeeper):
-    """Ends at the best of five places on the line from the first weights to the best epoch's."""
-
-    def on_train_begin(self, logs=None):
-        self.start = [to_numpy(variable) for variable in self.part.trainable_variables]
-
-    def on_train_end(self, logs=None):
-        self.state.restore("best", self.variables)
-        variables, labels = self.part.trainable_variables, self.validation.targets
-        end = [to_numpy(variable) for variable in variables]
-
-        def go(share):
-            for variable, a, b in zip(variables, self.start, end, strict=True):
-                variable.assign(a + np.float32(share) * (b - a))
-            return self.task.calibrated_loss(labels, predictions(self.part, self.validation))
-
-        go(min((0, 0.25, 0.5, 0.75, 1), key=go))
-        self.state.put("best", self.variables, self.part.variables)
-
-
 class Pulled(StagewiseAdam):
     """L2-SP: a penalty on the distance from the weights that fine-tuning starts from."""
 
@@ -136,14 +115,16 @@ VARIANTS = {
     "stages at one rate": {"stage_factor": 1.0},
     "without smoothing": {"label_smoothing": 0.0},
     "a third of the rate": {"learning_rate": 3e-4},
-    "few steps": {"min_steps": 1},
+    "half the steps": {"steps": 40},
+    "twice the steps": {"steps": 160},
+    "full size throughout": {"reduced": 0.0},
+    "best epoch, not blended": {"reduced": 0.0, "blended": False},
 }
 ADDED = {
     "RandAugment": lambda: {"vary": Randomized()},
     "mixup": lambda: mixing(keras.layers.MixUp(0.2, seed=0)),
     "CutMix": lambda: mixing(keras.layers.CutMix(1.0, seed=0)),
     "CutMix of every other batch": lambda: mixing(keras.layers.CutMix(1.0, seed=0), every=2),
-    "interpolation": lambda: {"StateKeeper": Interpolating},
     "L2-SP": lambda: {"StagewiseAdam": Pulled},
     "mean of three epochs": lambda: {"StateKeeper": Averaging},
 }
@@ -155,7 +136,7 @@ def main() -> None:
     parser.add_argument("--per-class", nargs="+", type=int, default=[8, 30])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--variants", nargs="+", default=[*VARIANTS, *ADDED])
-    parser.add_argument("--image-size", type=int, default=96)
+    parser.add_argument("--image-size", type=int)
     parser.add_argument("--csv", type=Path, default=Path("training_parts.csv"))
     options = parser.parse_args()
     rows = pd.read_csv(options.csv).to_dict("records") if options.csv.exists() else []

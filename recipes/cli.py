@@ -166,7 +166,7 @@ def _add_settings(parser: argparse.ArgumentParser, titles: dict[str, str]) -> No
         elif isinstance(rule, tuple):
             how = {"metavar": "NAME"}
         else:
-            how = {"metavar": "SIZE" if rule is rules.SIZE else "TEXT"}
+            how = {"metavar": {rules.SIZE: "SIZE", rules.TIME: "TIME"}.get(rule, "TEXT")}
         text = f"{one.metadata['help']} ({default_in_words(one)})".replace("%", "%%")
         groups[group].add_argument(f"--{one.name.replace('_', '-')}", help=text, **how)
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 ClassWeights: TypeAlias = bool | tuple[float, ...] | tuple[tuple[str | int, float], ...] | None
 GivenWeights: TypeAlias = ClassWeights | Iterable[float] | Mapping[Any, float]
+_TIMES = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400}
 _UNITS = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 
 
@@ -38,7 +39,7 @@ class Rule:
         """
         try:
             cleaned = self.clean(value)
-        except (TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             cleaned = None
         if cleaned is None or not self.fits(cleaned):
             raise ValueError(f"{name}: {value!r} is not {self.text}.")
@@ -150,6 +151,27 @@ def size_in_words(size: int) -> str:
     return f"{size / _UNITS[unit]:g} {unit}".strip()
 
 
+def time_in_seconds(value: float | str) -> float:
+    """A time as a number of seconds.
+
+    Args:
+        value: seconds, or a number with a unit, or several: "90", "10min", "1h 30min".
+
+    Example:
+        >>> time_in_seconds("10min"), time_in_seconds("1h 30min")
+        (600.0, 5400.0)
+    """
+    if not isinstance(value, str):
+        return _number(value)
+    parts = re.findall(r"([\d.]+)\s*([a-z]*)", value.lower())
+    if not parts or re.sub(r"[\d.]+\s*[a-z]*", "", value.lower()).strip():
+        raise ValueError(f"{value!r} is not a time.")
+    names = {f"{unit}s": unit for unit in ("sec", "min")}
+    long = {"second": "s", "minute": "min", "hour": "h", "day": "d"}
+    names |= long | {f"{name}s": unit for name, unit in long.items()}
+    return sum(float(number) * _TIMES[names.get(unit, unit)] for number, unit in parts)
+
+
 COUNT = Rule(_whole, lambda value: value >= 1, "a whole number from 1 up")
 WHOLE = Rule(_whole, lambda value: value >= 0, "a whole number from 0 up")
 POSITIVE = Rule(_number, lambda value: value > 0, "a number above 0")
@@ -157,6 +179,7 @@ SHARE = Rule(_number, lambda value: 0 < value < 1, "a share between 0 and 1")
 TEST_SHARE = Rule(_number, lambda value: 0 <= value < 1, "a share between 0 and 1, or 0 for none")
 DROPOUT = Rule(_number, lambda value: 0 <= value < 1, "a share from 0 to below 1")
 SIZE = Rule(size_in_bytes, lambda value: value >= 0, 'a number of bytes, such as "2 GB"')
+TIME = Rule(time_in_seconds, lambda value: value > 0, 'a time above 0, such as "10min" or "2h"')
 PATH = Rule(_path, lambda value: value.strip() != "", "a path that is not empty")
 TRUTH = Rule(lambda value: value, lambda value: isinstance(value, bool), "True or False")
 WEIGHTS = Rule(

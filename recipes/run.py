@@ -42,7 +42,7 @@ WEIGHTS = "weights.safetensors"
 _FILES = ("run.json", "model.keras", WEIGHTS, "history.csv", "dataset.csv", "predictions.csv")
 _STATE, _PREVIOUS = "state.safetensors", "state.previous.safetensors"
 _OF, _BEGUN = "settings", "begun"
-DECISION, RACE = "decision.json", "race.json"
+DECISION, RACE, PLAN, CLOCK = "decision.json", "race.json", "plan.json", "clock.json"
 LABEL_ISSUES = "label_issues.csv"
 
 
@@ -145,8 +145,12 @@ class Run:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row an epoch: phase, epoch, losses, accuracies, learning rate, seconds."""
-        return read_table(self.folder / "history.csv")
+        """One row an epoch: phase, epoch, losses, accuracies, learning rate, seconds.
+
+        What a row has none of is not a number: a classifier that was solved has no rate, and one
+        that was trained was not cross-validated.
+        """
+        return read_table(self.folder / "history.csv", numbers=True)
 
     @cached_property
     def dataset(self) -> pd.DataFrame:
@@ -214,12 +218,20 @@ def compare_runs(before: Run, now: Run) -> Comparison:
     return Comparison(now, same, largest, conditions)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A table in which names stay texts: a class may be called "7" or "NA"."""
+def read_table(path: Path, *, numbers: bool = False) -> pd.DataFrame:
+    """A table in which names stay texts: a class may be called "7" or "NA".
+
+    Args:
+        path: of the CSV file.
+        numbers: whether all columns but those of texts are of numbers, and may have gaps.
+    """
     check_size(path, MAX_TABLE_BYTES)
     texts = ("path", "part", "class", "group", "copy_group", "hash", "file", "truth", "prediction")
-    texts += ("label", "suggested", "issue", "reason")
-    return pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(texts, str))
+    texts += ("label", "suggested", "issue", "reason", "phase")
+    columns = pd.read_csv(path, nrows=0).columns if numbers else []
+    gaps = {name: [""] for name in columns if name not in texts}
+    options = {"keep_default_na": False, "dtype": dict.fromkeys(texts, str)}
+    return pd.read_csv(path, **options, na_values=gaps)
 
 
 @dataclass
@@ -345,7 +357,17 @@ class WorkFolder:
             self.output.rename(replaced)
         self.folder.rename(self.output)
         sync_folder(self.output.parent)
-        for name in (DECISION, RACE, _BEGUN, _STATE, _PREVIOUS, "settings.json", "lock"):
+        for name in (
+            DECISION,
+            RACE,
+            PLAN,
+            CLOCK,
+            _BEGUN,
+            _STATE,
+            _PREVIOUS,
+            "settings.json",
+            "lock",
+        ):
             (self.output / name).unlink(missing_ok=True)
         shutil.rmtree(replaced, ignore_errors=True)
         return self.output

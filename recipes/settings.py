@@ -22,6 +22,7 @@ from recipes.rules import (
     SIZE,
     TEST_SHARE,
     TEXT,
+    TIME,
     TRUTH,
     WEIGHTS,
     WHOLE,
@@ -224,13 +225,19 @@ class TrainingSettings(_Group):
             that are left out weigh 1. Not for several labels a picture.
         distribution: "data_parallel" to share each batch among all devices: on TensorFlow those of
             this process, on JAX those of several processes too (docs/distribution.md).
+        refit: whether, at the end, the model is trained once more from its start on the training
+            and the validation part together, with the epochs, the blend, the temperature and the
+            thresholds that were found before; otherwise where the start is pretrained.
+        time_limit: seconds, or a text such as "10min", that everything together may take, as far
+            as it can be foreseen: what does not fit into it is left out, the classifier alone
+            comes first.
         seed: of the split, the initial weights, the order, the augmentation and the dropout.
     """
 
     epochs: int | None = option(
         None, COUNT, "at the most so many in each phase", unless="the strategy's own"
     )
-    batch_size: int = option(32, COUNT, "pictures a step")
+    batch_size: int = option(16, COUNT, "pictures a step")
     augmentation: str = option("light", TEXT, "none, light or strong")
     views: int = option(1, COUNT, "versions of a picture in the cache of a frozen part")
     class_weights: ClassWeights = option(
@@ -238,6 +245,15 @@ class TrainingSettings(_Group):
     )
     distribution: str | None = option(
         None, (DATA_PARALLEL,), "data_parallel: all devices share each batch", unless="one device"
+    )
+    refit: bool | None = option(
+        None,
+        TRUTH,
+        "train once more at the end, on the validation part too",
+        unless="where the start is pretrained",
+    )
+    time_limit: float | None = option(
+        None, TIME, "seconds for everything, or as in 10min", unless="none"
     )
     seed: int = option(0, WHOLE, "of everything random")
 
@@ -314,6 +330,8 @@ class Options(DataOptions, total=False):
     views: int
     class_weights: GivenWeights
     distribution: str | None
+    refit: bool | None
+    time_limit: float | str | None
     seed: int
     strategy: str | FineTuneStrategy
     large_from: int
@@ -333,7 +351,7 @@ class Settings:
     Example:
         >>> settings = Settings.of(backbone="efficientnet_lite1", test=0.2)
         >>> settings.data.test, settings.training.batch_size
-        (0.2, 32)
+        (0.2, 16)
         >>> Settings.of(tset=0.2)
         Traceback (most recent call last):
         ValueError: Unknown option: 'tset'. Did you mean 'test'? Allowed: ...

@@ -5,6 +5,7 @@ share of the backbone stays frozen, for how many epochs the rest is trained, and
 Standard library only, so that the command line can list the names without importing Keras.
 """
 
+import math
 from dataclasses import asdict, dataclass, replace
 
 from recipes.lookup import find
@@ -29,9 +30,20 @@ class Phase:
         patience: epochs without a better validation loss before the phase ends early.
         min_steps: an epoch has at least so many steps: a small training part is passed through
             several times, since what a phase learns depends on its steps.
+        steps: about so many steps in all for a hundred pictures, and more as the root of their
+            number grows, but three passes at least; the epochs follow from it (`planned`). With 0
+            the phase has as many epochs as `epochs` says.
         label_smoothing: the share of each label that is spread over all classes.
         update_batch_norm: whether batch normalization trains and moves its statistics. False
             keeps them as they came, in the frozen and in the trained part.
+        solved: the classifier is solved, with its penalty chosen by cross-validation, rather than
+            trained by steps (`recipes.transfer.solve`): the phase is one epoch, and rates have no
+            part in it. Nothing else can be trainable.
+        reduced: the share of the epochs, the first ones, in which pictures have 5/7 of the
+            model's side: a step then costs half (progressive resizing, arXiv 2104.00298).
+        blended: the phase ends with its last weights, drawn back toward those that it began with
+            as far as the validation part asks for (interpolation, arXiv 2109.01903); without it,
+            with the weights of its best epoch.
 
     Example:
         >>> Phase("head", trainable_from=1.0, epochs=20, learning_rate=1e-3).decay
@@ -47,8 +59,12 @@ class Phase:
     stage_factor: float = 1.0
     patience: int = 5
     min_steps: int = 1
+    steps: int = 0
     label_smoothing: float = 0.0
     update_batch_norm: bool = False
+    solved: bool = False
+    reduced: float = 0.0
+    blended: bool = False
 
     def __post_init__(self):
         if not 0 <= self.trainable_from <= 1:
@@ -62,6 +78,15 @@ class Phase:
             raise ValueError(f"learning_rate: {self.learning_rate!r} is not positive.")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup: {self.warmup!r} is not a share from 0 to below 1.")
+        if not 0 <= self.reduced < 1:
+            raise ValueError(f"reduced: {self.reduced!r} is not a share from 0 to below 1.")
+        if self.reduced and not self.blended:
+            raise ValueError(
+                "reduced: epochs on smaller pictures cannot be compared with the others; set "
+                "blended, by which the last one counts."
+            )
+        if self.solved and self.trainable_from < 1:
+            raise ValueError("solved: only the classifier can be; set trainable_from to 1.")
 
     def passes(self, rows: int, batch_size: int) -> int:
         """How often an epoch goes through the training part.
@@ -71,6 +96,23 @@ class Phase:
             11
         """
         return max(1, -(-self.min_steps * batch_size // rows))
+
+    def planned(self, rows: int, batch_size: int) -> "Phase":
+        """The same phase with the epochs that its steps come to on so many pictures.
+
+        Example:
+            >>> phase = Phase("all", 0.0, epochs=10, learning_rate=1e-3, steps=80)
+            >>> [(p.epochs, p.passes(n, 16)) for n in (30, 100, 400, 5_000)
+            ...  for p in [phase.planned(n, 16)]]
+            [(8, 3), (6, 2), (6, 1), (3, 1)]
+        """
+        if not self.steps:
+            return self
+        total = max(3.0, self.steps * (rows / 100) ** 0.5 * batch_size / rows)
+        passes = math.ceil(total / self.epochs)
+        epochs = min(self.epochs, max(1, round(total / passes)))
+        min_steps = (passes - 1) * rows // batch_size + 1
+        return replace(self, epochs=epochs, min_steps=min_steps, steps=0)
 
     def first_trainable(self, num_stages: int) -> int:
         """Index of the first stage that is trained; `num_stages` for the classifier alone.
@@ -107,7 +149,7 @@ class FineTuneStrategy:
 
         Example:
             >>> [phase.epochs for phase in get("large_similar").with_epochs(2).phases]
-            [2, 2]
+            [1, 2]
         """
         phases = tuple(replace(phase, epochs=min(phase.epochs, epochs)) for phase in self.phases)
         return replace(self, phases=phases)
@@ -120,7 +162,12 @@ class FineTuneStrategy:
             [1, 1]
         """
         phases = tuple(
-            replace(phase, epochs=max(1, round(phase.epochs * share))) for phase in self.phases
+            replace(
+                phase,
+                epochs=max(1, round(phase.epochs * share)),
+                steps=math.ceil(phase.steps * share),
+            )
+            for phase in self.phases
         )
         return replace(self, phases=phases)
 
@@ -136,13 +183,16 @@ class FineTuneStrategy:
         return cls(phases=phases, **others)
 
 
-HEAD = Phase("classifier", trainable_from=1.0, epochs=30, learning_rate=1e-3, min_steps=32)
+HEAD = Phase("classifier", trainable_from=1.0, epochs=1, learning_rate=1e-3, solved=True)
 FINE_TUNING = {
+    "epochs": 10,
     "learning_rate": 1e-3,
     "warmup": 0.15,
     "stage_factor": 0.85,
-    "min_steps": 16,
+    "steps": 80,
     "label_smoothing": 0.1,
+    "reduced": 0.8,
+    "blended": True,
 }
 
 STRATEGIES = {
@@ -152,25 +202,25 @@ STRATEGIES = {
             "small_similar",
             "pretrained",
             (HEAD,),
-            "freeze the base and train the classifier",
+            "freeze the base and solve the classifier",
         ),
         FineTuneStrategy(
             "small_dissimilar",
             "pretrained",
             (
                 HEAD,
-                Phase("later stages", trainable_from=0.5, epochs=15, **FINE_TUNING),
+                Phase("later stages", trainable_from=0.5, **FINE_TUNING),
             ),
-            "train the classifier, then the later stages with it; the first stages stay frozen",
+            "solve the classifier, then train the later stages with it, the first ones stay frozen",
         ),
         FineTuneStrategy(
             "large_similar",
             "pretrained",
             (
                 HEAD,
-                Phase("everything", trainable_from=0.0, epochs=12, **FINE_TUNING),
+                Phase("everything", trainable_from=0.0, **FINE_TUNING),
             ),
-            "train the classifier, then the whole network from the pretrained weights",
+            "solve the classifier, then train the whole network from the pretrained weights",
         ),
         FineTuneStrategy(
             "large_dissimilar",

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -16,7 +16,7 @@ from recipes.backbones.base import Backbone
 from recipes.checking import in_run
 from recipes.choosing import choose
 from recipes.classifier import Classifier
-from recipes.files import checked_path
+from recipes.files import checked_path, read_json, write_json
 from recipes.images import augment
 from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
@@ -24,7 +24,7 @@ from recipes.images.pipeline import stream
 from recipes.images.sources import Source
 from recipes.keras_setup import describe, require_channels_last
 from recipes.progress import say, say_all
-from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
+from recipes.run import PLAN, Comparison, Decision, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
     ChoosingSettings,
     DataSettings,
@@ -36,14 +36,17 @@ from recipes.settings import (
     options_of,
 )
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import novelty, parallel, refine, results, weighing
+from recipes.transfer import novelty, parallel, results, weighing
+from recipes.transfer.clock import Clock
 from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import Boundary, TrainingData
-from recipes.transfer.fine_tune import fine_tune
+from recipes.transfer.learn import learn
 from recipes.transfer.model import TransferModel
+from recipes.transfer.timing import Pace
 
 UNLABELLED_TABLE = "unlabelled.csv"
-BEFORE = {"resize": "squash", "near_copies": False}  # what runs did that do not say it
+# What runs did that do not say it.
+BEFORE = {"resize": "squash", "near_copies": False, "refit": False}
 
 
 def fit(
@@ -131,6 +134,8 @@ def fit_folder(
     dissimilar_from: float = ChoosingSettings.dissimilar_from,
     cache_limit: int | str = DataSettings.cache_limit,
     distribution: str | None = TrainingSettings.distribution,
+    refit: bool | None = TrainingSettings.refit,
+    time_limit: float | str | None = TrainingSettings.time_limit,
     seed: int = TrainingSettings.seed,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     overwrite: bool = False,
@@ -178,6 +183,10 @@ def fit_folder(
         distribution: "data_parallel" to share each batch among all devices: on TensorFlow those of
             this process, on JAX those of several processes too (docs/distribution.md). By default
             one device trains.
+        refit: whether, at the end, the model is trained once more from its start on the training
+            and the validation part together; by default where the start is pretrained.
+        time_limit: seconds, or a text such as "10min", for everything; the classifier alone comes
+            first, then what fits.
         seed: of the split, the initial weights, the order, the augmentation and the dropout.
         callbacks: Keras callbacks of your own.
         overwrite: replace a finished run in `output`.
@@ -222,6 +231,8 @@ def fit_folder(
         dissimilar_from=dissimilar_from,
         cache_limit=cache_limit,
         distribution=distribution,
+        refit=refit,
+        time_limit=time_limit,
         seed=seed,
         callbacks=callbacks,
         overwrite=overwrite,
@@ -246,7 +257,7 @@ def _train(
     found = pictures.summary()
     say_all(found, verbose)
     identity = {
-        **settings.to_dict(),
+        **{name: value for name, value in settings.to_dict().items() if name != "time_limit"},
         "content": pictures.key(),
         "versions": results.versions(),
         "keras": describe(),
@@ -255,49 +266,55 @@ def _train(
     wanted = settings.training.class_weights
     given = weighing.given_weights(pictures.task, wanted)
     with WorkFolder.open(output, identity, overwrite=overwrite) as work:
+        clock = Clock.open(work.folder, settings.training.time_limit, began)
         transfer = choose.start(settings, pictures.task, choose.named(settings))
         training, frame = _decoded(pictures, settings, transfer.backbone, work, verbose)
         weights, weighed = weighing.class_weights(
             training.task, training["train"].labels, wanted, given
         )
-        found["time"] = choose.expected_time(settings, transfer, training)
+        pace = Pace.measured(transfer, training, settings.training.batch_size)
+        seconds = choose.expected_times(settings, pace)
+        found["time"] = choose.times_in_words(seconds)
         say_all({"time": found["time"]}, verbose)
-        decision = choose.choose(settings, transfer, training, work, weights)
-        plan = choose.named(settings) or strategies.get(decision.strategy)
-        if choose.named(settings) is None:
-            transfer = choose.start(settings, pictures.task, plan)
-        if settings.training.epochs:
-            plan = plan.with_epochs(settings.training.epochs)
+        left = clock.left if clock.limit else None
+        decision = choose.choose(
+            settings, transfer, training, work, weights, seconds=seconds, time_left=left
+        )
+        plan, refit = _planned(settings, decision, pace, clock, work, verbose)
+        expected = clock.used + pace.of(plan, refit) - pace.features()
         in_run.keep(work.folder, transfer, plan, training, frame)
-        history, audits = fine_tune(
-            transfer,
+        learned = learn(
+            partial(choose.start, settings, pictures.task, plan),
             plan,
             training,
+            refit=refit,
             batch_size=settings.training.batch_size,
             class_weights=weights,
             work=work,
             listeners=callbacks,
+            clock=clock,
+            unlike=choose.unlike(settings, decision, transfer, training),
         )
-        first = plan.phases[-1].first_trainable(transfer.num_stages) if plan.phases else 0
-        cut = training.cut(transfer, first)
-        temperature, task = refine.calibrate(cut)
-        training = replace(training, task=task)
-        novelty.keep(work.folder, cut)
+        cut, training, transfer = learned.cut, learned.cut.data, learned.cut.transfer
+        novelty.keep(work.folder, cut, learned.held_out)
+        temperatures = learned.temperatures.tolist()
         info = {
             "config": {**_given(data, pictures.source, output), **settings.to_dict()},
             "decision": decision.to_dict(),
             "strategy": plan.to_dict(),
             "class_weights": weighed,
-            "audit": audits,
-            "temperature": temperature,
+            "audit": learned.audits,
+            "refit": learned.refit,
+            "temperature": temperatures[0] if len(temperatures) == 1 else temperatures,
             "devices": asdict(parallel.current()),
             "scan": found,
             "reading": pictures.reading.to_dict(),
-            "seconds": time.perf_counter() - began,
+            "seconds": clock.used,
+            "time": {"expected": expected, "limit": clock.limit},
         }
-        results.write_run(work.folder, transfer, frame, history, training, info)
+        results.write_run(work.folder, transfer, frame, learned.history, training, info)
         _write_report(work, transfer, training)
-        _predict_unlabelled(work.folder, pictures, frame, replace(cut, data=training))
+        _predict_unlabelled(work.folder, pictures, frame, cut)
         return Run.load(work.finish())
 
 
@@ -321,6 +338,33 @@ def _decoded(
         verbose=verbose,
     )
     return training, frame
+
+
+def _planned(
+    settings: Settings,
+    decision: Decision,
+    pace: Pace,
+    clock: Clock,
+    work: WorkFolder,
+    verbose: bool,
+) -> tuple[FineTuneStrategy, bool]:
+    """The phases to train, and whether all is learned anew in the end: what fits into the time."""
+    note = work.folder / PLAN
+    if not note.exists():
+        plan = choose.named(settings) or strategies.get(decision.strategy)
+        if settings.training.epochs:
+            plan = plan.with_epochs(settings.training.epochs)
+        refit = choose.refitted(settings, plan)
+        if clock.limit is not None:
+            whole = (plan, refit)
+            plan, refit = pace.fitted(plan, refit, clock.left + pace.features())
+            if (plan, refit) != whole:
+                epochs = ", ".join(f"{phase.name} {phase.epochs}" for phase in plan.phases)
+                again = "" if refit else ", nothing trained once more in the end"
+                say(f"time_limit: epochs at the most {epochs}{again}", verbose)
+        write_json(note, parallel.from_first({"plan": plan.to_dict(), "refit": refit}))
+    known = parallel.from_first(read_json(note))
+    return FineTuneStrategy.from_dict(known["plan"]), known["refit"]
 
 
 def _given(data: Any, source: Source, output: str) -> dict[str, str | None]:
@@ -398,6 +442,8 @@ def rerun(
     run = checked_path("run", run)
     old = Run.load(run.parent if run.name == "run.json" else run)
     config, known = {**BEFORE, **old.info["config"]}, {one.name for _, one in options_of()}
+    if "refit" not in old.info["config"] and "strategy" in old.info:
+        config["strategy"] = old.info["strategy"]  # the phases as they were then
     data = config.get("data", config.get("folder")) if data is None else data
     if data is None:
         raise ValueError(f"data: {run} was trained on what was in memory; give it again.")

@@ -1,13 +1,16 @@
 """The decision for a strategy: as named, by measurement, or by a race; made once a run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from recipes import strategies
-from recipes.choosing import probe, race, similarity
+from recipes.choosing import race
+from recipes.choosing.decide import decide
+from recipes.choosing.expected import SHARES
+from recipes.choosing.survey import divergence_of, survey
 from recipes.files import read_json, write_json
 from recipes.run import DECISION, RACE, Decision, WorkFolder
 from recipes.settings import Settings
@@ -16,6 +19,7 @@ from recipes.tasks import Task
 from recipes.transfer import model, parallel, timing
 from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
+from recipes.transfer.timing import Pace
 
 
 def named(settings: Settings) -> FineTuneStrategy | None:
@@ -44,30 +48,49 @@ def start(settings: Settings, task: Task, plan: FineTuneStrategy | None = None) 
     )
 
 
-def expected_time(settings: Settings, transfer: TransferModel, data: TrainingData) -> str:
-    """How long the training will take, in words.
+def expected_times(settings: Settings, pace: Pace) -> dict[str, float]:
+    """The most seconds that each strategy takes that may be chosen; of what is named, its own.
 
     Args:
         settings: of the training.
-        transfer: the model, whose forward pass is timed on a few pictures.
-        data: the parts.
+        pace: of the training.
     """
-    picture = timing.seconds_a_picture(transfer, data)
-
-    def most(plan: FineTuneStrategy) -> str:
-        epochs = settings.training.epochs
-        plan = plan.with_epochs(epochs) if epochs else plan
-        size = settings.training.batch_size
-        return timing.in_words(timing.estimate(transfer, plan, data, size, picture))
-
     plan = named(settings)
-    if plan is not None:
-        return f"at the most about {most(plan)}"
-    head, whole = (most(strategies.get(name)) for name in ("small_similar", "large_similar"))
-    return (
-        f"at the most about {head} where the classifier alone is trained, {whole} where the whole "
-        "network is"
-    )
+    plans = [strategies.get(name) for name in SHARES] if plan is None else [plan]
+    epochs = settings.training.epochs
+    plans = [one.with_epochs(epochs) if epochs else one for one in plans]
+    return {one.name: pace.of(one, refitted(settings, one)) for one in plans}
+
+
+def unlike(
+    settings: Settings, decision: Decision, transfer: TransferModel, data: TrainingData
+) -> bool:
+    """Whether the pictures are unlike the pretraining data; measured unless the decision says it.
+
+    Args:
+        settings: of the training.
+        decision: for a strategy.
+        transfer: with pretrained weights.
+        data: the part "train".
+    """
+    plan = named(settings) or strategies.get(decision.strategy)
+    if plan.weights == "initial" or not any(phase.blended for phase in plan.phases):
+        return False
+    found = decision.measurements.get("divergence")
+    found = divergence_of(transfer, data) if found is None else found
+    return found >= settings.choosing.dissimilar_from
+
+
+def times_in_words(seconds: Mapping[str, float]) -> str:
+    """What `expected_times` gave, for people."""
+    texts = [f"{name} {timing.in_words(value)}" for name, value in seconds.items()]
+    return f"at the most about {', '.join(texts)}"
+
+
+def refitted(settings: Settings, plan: FineTuneStrategy) -> bool:
+    """Whether the model learns from the validation part, too, in the end."""
+    wanted = settings.training.refit
+    return bool(plan.phases) and (plan.weights == "pretrained" if wanted is None else wanted)
 
 
 def choose(
@@ -76,6 +99,9 @@ def choose(
     data: TrainingData,
     work: WorkFolder,
     class_weights: np.ndarray | None = None,
+    *,
+    seconds: Mapping[str, float] | None = None,
+    time_left: float | None = None,
 ) -> Decision:
     """What the user named, what the measurements say, or who wins a race.
 
@@ -84,7 +110,9 @@ def choose(
         transfer: a model with pretrained weights, to measure with.
         data: the parts "train" and "validation".
         work: where the decision is kept, so that an interrupted run keeps to it.
-        class_weights: one weight a class, for a race.
+        class_weights: one weight a class.
+        seconds: that each strategy is expected to take.
+        time_left: seconds that there are, where there is a limit.
     """
     plan = named(settings)
     if plan is not None:
@@ -93,42 +121,53 @@ def choose(
     known = parallel.from_first(read_json(note) if note.exists() else None)
     if known is not None:
         return Decision(**known)
-
-    def compete(contenders: Iterable[str], heats: Sequence[float]) -> pd.DataFrame:
-        epochs = settings.training.epochs
-        plans = [strategies.get(name) for name in contenders]
-        return race.race(
-            [plan.with_epochs(epochs) if epochs else plan for plan in plans],
-            partial(start, settings, data.task),
-            data,
-            heats=heats,
-            note=work.folder / RACE,
-            batch_size=settings.training.batch_size,
-            class_weights=class_weights,
-        )
-
     if settings.choosing.strategy == strategies.RACE:
-        decision = race.decide(compete(strategies.STRATEGIES, race.HEATS))
+        decision = race.decide(_raced(settings, data, work, class_weights))
     else:
-        decision = measure(settings, transfer, data)
-        if decision.runner_up:
-            table = compete((decision.strategy, decision.runner_up), race.BAKE_OFF)
-            decision = race.decide(table, decision)
+        options = {"seconds": seconds, "time_left": time_left}
+        decision = measure(settings, transfer, data, class_weights, **options)
     decision = Decision(**parallel.from_first(decision.to_dict()))
     write_json(note, decision.to_dict())
     return decision
 
 
-def measure(settings: Settings, transfer: TransferModel, data: TrainingData) -> Decision:
-    """The divergence of the pictures and what the frozen features can do, and what follows."""
-    train, options = data["train"], {"seed": data.seed, "verbose": data.verbose}
-    several = data.task.name == "multilabel" and data.task.units > 1
-    labels = train.labels if several else data.task.kinds(train.labels)
-    return similarity.decide(
+def _raced(
+    settings: Settings, data: TrainingData, work: WorkFolder, class_weights: np.ndarray | None
+) -> pd.DataFrame:
+    """The four strategies against each other."""
+    epochs = settings.training.epochs
+    plans = strategies.STRATEGIES.values()
+    return race.race(
+        [plan.with_epochs(epochs) if epochs else plan for plan in plans],
+        partial(start, settings, data.task),
+        data,
+        note=work.folder / RACE,
+        batch_size=settings.training.batch_size,
+        class_weights=class_weights,
+    )
+
+
+def measure(
+    settings: Settings,
+    transfer: TransferModel,
+    data: TrainingData,
+    class_weights: np.ndarray | None = None,
+    **options,
+) -> Decision:
+    """How unlike the pictures are and what the classifier alone can do, and what follows.
+
+    Args:
+        settings: of the training.
+        transfer: with pretrained weights.
+        data: the part "train".
+        class_weights: one weight a class.
+        **options: of `decide.decide`.
+    """
+    return decide(
         data.task,
-        train.labels,
-        similarity.measure_divergence(transfer.backbone, train.pixels, **options),
-        probe.probe(transfer.backbone, train.pixels, labels, **options),
+        data["train"].labels,
+        survey(transfer, data, class_weights),
         large_from=settings.choosing.large_from,
         dissimilar_from=settings.choosing.dissimilar_from,
+        **options,
     )

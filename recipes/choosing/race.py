@@ -23,7 +23,6 @@ from recipes.transfer.refine import calibrate
 from recipes.transfer.state import TrainingDivergedError
 
 HEATS = (0.25, 0.5)
-BAKE_OFF = (0.25,)
 
 
 def race(
@@ -83,22 +82,18 @@ def race(
     return pd.DataFrame(rows).sort_values(["heat", "val_loss"], ignore_index=True)
 
 
-def decide(table: pd.DataFrame, measured: Decision | None = None) -> Decision:
+def decide(table: pd.DataFrame) -> Decision:
     """The winner of a race as a decision.
 
     Args:
         table: what `race` gave.
-        measured: the decision that the race was to settle.
     """
     last = table[table["heat"] == table["heat"].max()]
     name = last.iloc[0]["strategy"]
     losses = ", ".join(f"{row.strategy} {row.val_loss:.3f}" for row in last.itertuples())
     heats = {f"heat {row.heat + 1} {row.strategy}": row.val_loss for row in table.itertuples()}
     words = f"the validation loss after the last heat: {losses}. {STRATEGIES[name].description}."
-    if measured is None:
-        return Decision(name, heats, f"The four raced; {words}")
-    reason = f"{measured.reason} The margin is thin, so the two nearest raced; {words}"
-    return Decision(name, {**measured.measurements, **heats}, reason, measured.runner_up)
+    return Decision(name, heats, f"The four raced; {words}")
 
 
 def _result(transfer: TransferModel, plan: FineTuneStrategy, data: TrainingData):

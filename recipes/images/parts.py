@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from recipes import tasks
 from recipes.files import read_json, write_json
@@ -15,7 +16,7 @@ from recipes.images.decode import Reading
 from recipes.images.inspection import OK, SKIPPED, inspect, open_source, reading_of
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source, natural_order
-from recipes.images.split import PARTS, split
+from recipes.images.split import PARTS, split, units
 from recipes.images.summary import refuse_lost_classes, summary
 from recipes.progress import bar
 from recipes.settings import AUTO, DataSettings
@@ -31,14 +32,48 @@ class Part:
         pixels: uint8, (n, H, W, 3).
         labels: what the task makes of each picture's labels, (n, …).
         key: digest of the pictures' contents and the decoding, in order.
+        units: a number for each picture, (n,): those with the same belong together. By default
+            each stands alone.
+        pieces: the parts that this one was joined from.
     """
 
     pixels: np.ndarray
     labels: np.ndarray
     key: str
+    units: np.ndarray | None = None
+    pieces: tuple["Part", ...] = ()
 
     def __len__(self):
         return len(self.labels)
+
+    def joined(self, other: "Part", cache: "ArrayCache") -> "Part":
+        """The pictures of both, this part's first."""
+        pieces = (self, other)
+        key = f"{self.key} and {other.key}"
+        shape = (len(self) + len(other), *self.pixels.shape[1:])
+
+        def fill(array):
+            array[: len(self)], array[len(self) :] = self.pixels, other.pixels
+
+        pixels = cache.get(f"pixels {key}", shape, "uint8", fill)
+        own, others = (np.arange(len(p)) if p.units is None else p.units for p in pieces)
+        units = np.concatenate([own, others + own.max(initial=-1) + 1])
+        labels = np.concatenate([self.labels, other.labels])
+        return Part(pixels, labels, key, units, pieces)
+
+    def resized(self, image_size: tuple[int, int], cache: "ArrayCache") -> "Part":
+        """The same pictures, smaller: (height, width) in pixels."""
+        key = f"{self.key} at {image_size}"
+
+        def fill(array):
+            for row, picture in enumerate(self.pixels):
+                smaller = Image.fromarray(picture).resize(
+                    image_size[::-1], Image.Resampling.BICUBIC
+                )
+                array[row] = np.asarray(smaller)
+
+        pixels = cache.get(f"pixels {key}", (len(self), *image_size, 3), "uint8", fill)
+        return replace(self, pixels=pixels, key=key, pieces=())
 
 
 @dataclass
@@ -200,7 +235,8 @@ class Collection:
             kept = np.setdiff1d(np.arange(len(rows)), list(errors))
             pixels, rows = pixels[kept], rows[kept]
             key = f"{key} without {sorted(errors)}"
-        return Part(pixels, self.task.encode(list(frame.loc[rows, "class"])), key)
+        labels = self.task.encode(list(frame.loc[rows, "class"]))
+        return Part(pixels, labels, key, units(frame.loc[rows]))
 
 
 def content_key(frame: pd.DataFrame, **more) -> str:

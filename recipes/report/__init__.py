@@ -118,11 +118,22 @@ def _curves(history: Path, audit: list[dict]) -> list[Part]:
     """The training by epoch, and which variables moved in which phase."""
     if not audit:
         return ["Nothing was trained."]
-    rows = [(one["phase"], one["trainable"], one["moved"], one["frozen"]) for one in audit]
-    header = ("phase", "variables trainable", "moved", "frozen, unmoved")
-    curves = plot_history(pd.read_csv(history), SCORE)
+    rows = [
+        (one["phase"], one["trainable"], one["moved"], one["frozen"], _kept(one)) for one in audit
+    ]
+    header = ("phase", "variables trainable", "moved", "frozen, unmoved", "what was kept")
+    curves = plot_history(read_table(history, numbers=True), SCORE)
     alt = f"Loss, {SCORE} and learning rate by epoch"
     return [Picture.of(curves, "history", alt), Table(rows, header, numbers=3)]
+
+
+def _kept(audit: dict) -> str:
+    """What of a phase is in the model, in words."""
+    if "blend" in audit:
+        return f"{audit['blend']:.0%} of the way from its start to its last epoch"
+    if "penalty" in audit:
+        return f"the solution with the penalty {audit['penalty']:.2g}"
+    return f"epoch {audit['epoch']}" if audit.get("epoch") else "its start"
 
 
 def _pictures(

@@ -20,13 +20,14 @@ def plot_history(history: pd.DataFrame, score: str = "accuracy") -> Figure:
     axes = figure.subplots(1, 3)
     x = np.arange(1, len(history) + 1)
     for axis, name in zip(axes, ("loss", score), strict=False):
-        axis.plot(x, history[name], color=COLOURS["loss"], label="training")
-        axis.plot(x, history[f"val_{name}"], color=COLOURS["val"], label="validation")
+        axis.plot(x, history[name], ".-", color=COLOURS["loss"], label="training")
+        axis.plot(x, history[f"val_{name}"], ".-", color=COLOURS["val"], label="validation")
         axis.set_title(name)
         axis.legend(frameon=False)
     axes[1].set_ylim(top=1.01)
     axes[2].plot(x, history["learning_rate"], color=COLOURS["rate"])
-    axes[2].set_yscale("log")
+    if history["learning_rate"].notna().any():  # a classifier that was solved has none
+        axes[2].set_yscale("log")
     axes[2].set_title("learning rate")
     starts = np.flatnonzero(history["phase"].ne(history["phase"].shift()))
     for axis in axes:

@@ -1,6 +1,6 @@
 """The user's own callbacks, which hear of one training where there are several phases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import final
 
 import keras
@@ -56,6 +56,13 @@ class Audience:
         for listener in self.listeners:
             getattr(listener, event)(*arguments)
 
+    def tell_epoch(self, number: int, phase: Phase, logs: Mapping[str, float]) -> None:
+        """Tell of a finished epoch, with the phase's name among the logs."""
+        for listener in self.listeners:
+            takes_texts = not isinstance(listener, keras.callbacks.TensorBoard)
+            told = {**logs, "phase": phase.name} if takes_texts else dict(logs)
+            listener.on_epoch_end(number, told)
+
     def end(self) -> None:
         """All phases are over."""
         if self._begun:
@@ -92,10 +99,6 @@ class _Relay(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """With the running count, and the phase's name in the logs."""
-        numbers = dict(logs or {})
-        for listener in self.audience.listeners:
-            takes_texts = not isinstance(listener, keras.callbacks.TensorBoard)
-            told = {**numbers, "phase": self.phase.name} if takes_texts else numbers
-            listener.on_epoch_end(self.earlier + epoch, told)
+        self.audience.tell_epoch(self.earlier + epoch, self.phase, logs or {})
         if self.audience.listeners and self.audience.model.stop_training:
             self.model.stop_training = True

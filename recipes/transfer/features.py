@@ -8,7 +8,7 @@ changes.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import keras
@@ -20,6 +20,10 @@ from recipes.images.parts import ArrayCache, Part
 from recipes.progress import track
 from recipes.tasks import Task
 from recipes.transfer.model import TransferModel, forward
+from recipes.transfer.solve import Solution, solve
+
+REDUCED = 5 / 7  # of a side, for the epochs on smaller pictures
+LEAST_SIDE, SIDE_STEP = 64, 32
 
 
 def features(
@@ -66,6 +70,24 @@ def features(
     )
 
     def fill(array):
+        place = 0
+        for piece in part.pieces:  # what is known of them is not computed again
+            array[:, place : place + len(piece)] = features(
+                frozen,
+                piece,
+                cache,
+                views=views,
+                augmentation=augmentation,
+                batch_size=batch_size,
+                seed=seed,
+                label=label,
+                verbose=verbose,
+            )
+            place += len(piece)
+        if not part.pieces:
+            compute(array)
+
+    def compute(array):
         starts = [(view, i) for i in range(0, len(part), batch_size) for view in range(views)]
         for view, start in track(starts, label, len(starts), unit="batches", verbose=verbose):
             rows = np.arange(start, min(start + batch_size, len(part)))
@@ -90,6 +112,7 @@ class TrainingData:
             is frozen.
         seed: of the order, the augmentation and the dropout.
         verbose: whether progress is shown.
+        solutions: classifiers on frozen features that were solved already, by what they are of.
     """
 
     parts: Mapping[str, Part]
@@ -99,10 +122,23 @@ class TrainingData:
     augmentation: Augmentation | None = None
     seed: int = 0
     verbose: bool = True
+    solutions: dict[str, Solution] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> Part:
         """A part by name."""
         return self.parts[name]
+
+    def joined(self) -> "TrainingData":
+        """The same with the validation part's pictures among those of the training part."""
+        train = self["train"].joined(self["validation"], self.cache)
+        return replace(self, parts={**self.parts, "train": train})
+
+    def resized(self, image_size: tuple[int, int]) -> "TrainingData":
+        """The same with smaller pictures in the parts that training reads."""
+        smaller = {
+            name: self[name].resized(image_size, self.cache) for name in ("train", "validation")
+        }
+        return replace(self, parts={**self.parts, **smaller})
 
     def cut(self, transfer: TransferModel, first: int) -> "Boundary":
         """A model cut at a stage, with these pictures before the cut."""
@@ -126,6 +162,47 @@ class Boundary:
     @cached_property
     def _frozen(self) -> keras.Model:
         return self.transfer.frozen_part(self.first)  # one for all parts: it is compiled once
+
+    @cached_property
+    def reducible(self) -> bool:
+        """Whether there is a smaller size of pictures that the model takes and that is not tiny."""
+        smaller, own = _reduced(self.transfer.backbone.image_size), self.transfer.model.input_shape
+        if min(smaller) < LEAST_SIDE or smaller == tuple(own[1:3]):
+            return False
+        try:
+            self.transfer.resized(smaller)
+        except ValueError:
+            return False
+        return True
+
+    def resized(self) -> "Boundary":
+        """The same cut for smaller pictures, of 5/7 of the side."""
+        smaller = _reduced(self.transfer.backbone.image_size)
+        return Boundary(self.transfer.resized(smaller), self.first, self.data.resized(smaller))
+
+    def solved(
+        self, class_weights: np.ndarray | None = None, penalty: float | None = None
+    ) -> Solution:
+        """The classifier on the frozen features of the training part, solved once.
+
+        Args:
+            class_weights: one weight a class.
+            penalty: where it is known.
+        """
+        part, known = self.data["train"], self.data.solutions
+        weights = None if class_weights is None else class_weights.tolist()
+        key = f"{part.key} {self.transfer.backbone.name} {weights} {penalty}"
+        if key not in known:
+            known[key] = solve(
+                self.inputs("train"),
+                part.labels,
+                self.data.task,
+                units=part.units,
+                class_weights=class_weights,
+                penalty=penalty,
+                seed=self.data.seed,
+            )
+        return known[key]
 
     def inputs(self, name: str) -> np.ndarray:
         """A part's pixels, (n, H, W, 3); behind frozen layers its features, (views, n, …)."""
@@ -172,3 +249,9 @@ def outputs_of(
         for start in track(starts, label, len(starts), "batches", verbose)
     ]
     return np.concatenate(chunks)
+
+
+def _reduced(image_size: tuple[int, int]) -> tuple[int, int]:
+    """The size of the smaller pictures."""
+    height, width = (round(side * REDUCED / SIDE_STEP) * SIDE_STEP for side in image_size)
+    return height, width

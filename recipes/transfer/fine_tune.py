@@ -1,6 +1,8 @@
 """Runs a strategy's phases: train what is trainable, keep the best weights, audit what moved."""
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,10 +20,12 @@ from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import parallel
 from recipes.transfer.audience import Audience
+from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam
-from recipes.transfer.state import State, StateKeeper, fingerprints
+from recipes.transfer.refine import LIKE, blend
+from recipes.transfer.state import State, StateKeeper, fingerprints, judged
 
 
 def fine_tune(
@@ -33,6 +37,9 @@ def fine_tune(
     class_weights: np.ndarray | None = None,
     work: WorkFolder | None = None,
     listeners: Sequence[keras.callbacks.Callback] = (),
+    known: Sequence[dict] | None = None,
+    clock: Clock | None = None,
+    usual: float = LIKE,
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Train a model by a strategy, in place.
 
@@ -44,9 +51,14 @@ def fine_tune(
         class_weights: one weight a class, to offset imbalance.
         work: where the state is kept after each epoch; a state found there is gone on from.
         listeners: callbacks of the user's own, which see one training through all phases.
+        known: the audits of a training before, for a training that nothing judges: the penalty,
+            the number of epochs and the blend of each phase are taken from them.
+        clock: says when training has to end; a phase then ends with the epoch at work.
+        usual: the share of a blended phase's way that is kept where validation cannot tell.
 
     Returns:
-        The history, one row an epoch, and one audit a phase: how many variables moved.
+        The history, one row an epoch, and one audit a phase: how many variables moved, and what
+        was kept: the `penalty` of a solved phase, the `blend` or the `epoch`.
 
     Raises:
         TrainingDivergedError: the loss is no longer finite; the last good state is kept.
@@ -54,33 +66,89 @@ def fine_tune(
     """
     state = State.load(work)
     state.restore("model", transfer.model.variables)
-    weights = None
-    if class_weights is not None:
-        weights = class_weights[data.task.kinds(data["train"].labels)].astype("float32")
     audience = Audience(listeners, transfer.model, state)
     for phase in strategy.phases[state.phase :]:
-        first = transfer.set_trainable(phase)
-        cut = data.cut(transfer, first)
-        train, held_out = phase_batches(cut, phase, state.epoch, batch_size, weights)
-        train_phase(transfer, phase, first, train, held_out, state, data, work, audience)
+        phase = phase.planned(len(data["train"]), batch_size)
+        cut = data.cut(transfer, transfer.set_trainable(phase))
+        left = None if known is None else known[state.phase]
+        if phase.solved:
+            solve_phase(cut, phase, state, class_weights, work, audience, left)
+        else:
+            plan = stretches(cut, phase, state.epoch, batch_size, class_weights)
+            train_phase(cut, phase, plan, state, work, audience, left, clock, usual)
     audience.end()
     return pd.DataFrame(state.history), state.audits
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Epochs of a phase in which pictures are of one size.
+
+    Attributes:
+        until: the epoch that it ends with.
+        part: what is trained: inputs at the boundary to probabilities.
+        train: what it learns from.
+        held_out: what it is judged by.
+    """
+
+    until: int
+    part: keras.Model
+    train: Batches
+    held_out: Batches
+
+
+def stretches(
+    cut: Boundary,
+    phase: Phase,
+    epoch: int = 0,
+    batch_size: int = 32,
+    class_weights: np.ndarray | None = None,
+) -> list[Stretch]:
+    """The stretches of a phase that are still to come: on smaller pictures, and at full size.
+
+    Args:
+        cut: the model at the phase's boundary.
+        phase: how often an epoch goes through the pictures, and how many are of smaller ones.
+        epoch: the one to begin at.
+        batch_size: pictures a step.
+        class_weights: one weight a class.
+    """
+    found, smaller = [], reduced_epochs(cut, phase)
+    for until, sized in ((smaller, cut.resized), (phase.epochs, lambda: cut)):
+        if epoch < until:
+            here = sized()
+            batches = phase_batches(here, phase, epoch, batch_size, class_weights)
+            found.append(Stretch(until, here.transfer.trainable_part(here.first), *batches))
+            epoch = until
+    return found
+
+
+def reduced_epochs(cut: Boundary, phase: Phase) -> int:
+    """How many of a phase's epochs are on smaller pictures."""
+    return int(phase.epochs * phase.reduced) if phase.reduced and cut.reducible else 0
+
+
 def phase_batches(
-    cut: Boundary, phase: Phase, epoch: int, batch_size: int, weights: np.ndarray | None = None
+    cut: Boundary,
+    phase: Phase,
+    epoch: int,
+    batch_size: int,
+    class_weights: np.ndarray | None = None,
 ) -> tuple[Batches, Batches]:
-    """What a phase learns from, and what decides in it.
+    """What a phase learns from, and what it is judged by.
 
     Args:
         cut: the model at the phase's boundary.
         phase: how often an epoch goes through the pictures.
         epoch: the one to begin at.
         batch_size: pictures a step.
-        weights: one a training picture.
+        class_weights: one weight a class.
     """
     data, devices = cut.data, parallel.current()
     train, validation = data["train"], data["validation"]
+    weights = None
+    if class_weights is not None:
+        weights = class_weights[data.task.kinds(train.labels)].astype("float32")
     vary_now = cut.first == 0 and data.augmentation is not None
     batches = Batches(
         cut.inputs("train"),
@@ -102,61 +170,133 @@ def phase_batches(
     return batches, held_out
 
 
-def train_phase(
-    transfer: TransferModel,
+def solve_phase(
+    cut: Boundary,
     phase: Phase,
-    first: int,
-    train: Batches,
-    validation: Batches,
     state: State,
-    data: TrainingData,
+    class_weights: np.ndarray | None = None,
     work: WorkFolder | None = None,
     audience: Audience | None = None,
+    known: dict | None = None,
 ) -> None:
-    """Train the part behind a boundary for one phase, and leave the best weights in the model.
+    """Solve the classifier on frozen features, as one epoch.
 
     Args:
-        transfer: the model, with the phase's layers marked trainable.
-        phase: how long and how fast.
-        first: the stage at which the batches begin, 0 for pixels. It may lie before the first
-            trainable stage: the answers are the same, the work is more.
-        train: batches of inputs at the boundary.
-        validation: as `train`.
+        cut: the model where the classifier begins.
+        phase: with the classifier's layers marked trainable.
         state: where the training stands; it is moved on.
-        data: what the batches are of.
+        class_weights: one weight a class.
         work: where the state is saved.
         audience: the user's callbacks.
+        known: what the phase left in a training before, where nothing is to be judged.
     """
+    began = time.perf_counter()
+    transfer, data = cut.transfer, cut.data
+    train = data["train"]
+    before = fingerprints(transfer.model.variables)
+    if audience is not None:
+        transfer.model.compile("sgd")
+        audience.begin(transfer.model, {"epochs": 1, "steps": 1, "verbose": 0})
+        audience.tell("on_epoch_begin", len(state.history))
+    found = cut.solved(class_weights, None if known is None else known["penalty"])
+    found.put_into(transfer.model.layers[-1])
+    said = cut.outputs("train", transfer.model.output, "Judging")
+    row = {"loss": data.task.loss(train.labels, said)}
+    row["accuracy"] = data.task.accuracy(train.labels, said)
+    if len(found.outputs):
+        row["cross_validated_loss"] = data.task.loss(train.labels, found.outputs)
+        row["cross_validated_accuracy"] = data.task.accuracy(train.labels, found.outputs)
+    if known is None:
+        held_out = cut.outputs("validation", transfer.model.output, "Judging")
+        row |= judged(data.task, data["validation"].labels, held_out)
+    timed = {"learning_rate": float("nan"), "seconds": time.perf_counter() - began}
+    state.history.append({"phase": phase.name, "epoch": 1, **row, **timed})
+    state.start = before
+    figures = {name: value for name, value in row.items() if "val" in name}
+    _end(phase, cut, state, work, {"penalty": found.penalty, **figures})
+    if audience is not None:
+        audience.tell_epoch(len(state.history) - 1, phase, row)
+
+
+def train_phase(
+    cut: Boundary,
+    phase: Phase,
+    plan: Sequence[Stretch],
+    state: State,
+    work: WorkFolder | None = None,
+    audience: Audience | None = None,
+    known: dict | None = None,
+    clock: Clock | None = None,
+    usual: float = LIKE,
+) -> None:
+    """Train the part behind a boundary for one phase, and leave the weights to keep in the model.
+
+    Args:
+        cut: the model where the phase's layers, marked trainable, begin.
+        phase: how long and how fast.
+        plan: the stretches still to come, of which the batches may begin before the first
+            trainable stage: the answers are the same, the work is more.
+        state: where the training stands; it is moved on.
+        work: where the state is saved.
+        audience: the user's callbacks.
+        known: what the phase left in a training before, where nothing is to be judged.
+        clock: says when training has to end.
+        usual: the share of the way that is kept where validation cannot tell.
+    """
+    transfer, data = cut.transfer, cut.data
     variables = transfer.model.variables
-    part = transfer.trainable_part(first)
-    optimizer = StagewiseAdam(phase.learning_rate, rate_factors=transfer.rate_factors(phase))
-    loss = loss_of(data.task.name, phase.label_smoothing)
-    part.compile(optimizer, loss=loss, metrics=[accuracy_of(data.task.name)])
-    optimizer.build(part.trainable_variables)
-    state.restore("optimizer", optimizer.variables)
     if not state.start:
         state.start = fingerprints(variables)
-    if not state.finished(phase):
-        decay = _decay(phase, phase.epochs * len(train))
-        keeper = StateKeeper(state, phase, variables, part, validation, data.task, work)
-        heard = [] if audience is None else [audience.during(phase)]
-        with bar("steps", data.verbose) as display:
-            part.fit(
-                train,
-                epochs=phase.epochs,
+        state.put("origin", variables, transfer.model.trainable_variables)
+    last = phase.epochs if known is None else known.get("epoch", phase.epochs)
+    if known is not None and known.get("blend") == 0:
+        last = 0  # nothing of it would be kept
+    with bar("steps", data.verbose) as display:
+        for stretch in plan:
+            until = min(stretch.until, last)
+            if state.epoch >= until or state.finished(phase):
+                continue
+            optimizer = StagewiseAdam(
+                phase.learning_rate, rate_factors=transfer.rate_factors(phase)
+            )
+            loss = loss_of(data.task.name, phase.label_smoothing)
+            stretch.part.compile(optimizer, loss=loss, metrics=[accuracy_of(data.task.name)])
+            optimizer.build(stretch.part.trainable_variables)
+            state.restore("optimizer", optimizer.variables)
+            steps = len(stretch.train)
+            held_out = stretch.held_out if known is None else None
+            keeper = StateKeeper(
+                state, phase, variables, stretch.part, held_out, data.task, work, clock
+            )
+            heard = [] if audience is None else [audience.during(phase)]
+            moving = _PhaseBar(display, phase, steps)
+            stretch.part.fit(
+                stretch.train,
+                epochs=until,
                 initial_epoch=state.epoch,
                 shuffle=False,
                 verbose=0,
-                callbacks=[decay, keeper, _PhaseBar(display, phase, len(train)), *heard],
+                callbacks=[_decay(phase, phase.epochs * steps), keeper, moving, *heard],
             )
-    state.restore("best", variables)
-    moved = audit(phase, transfer.model, state.start, fingerprints(variables))
-    state.audits.append(moved)
-    state.put("model", variables, part.variables)
-    for kind in ("best", "optimizer"):
+    if phase.blended:
+        left = blend(cut, state, usual, None if known is None else known["blend"])
+    else:
+        state.restore("best", variables)
+        left = state.kept()
+    _end(phase, cut, state, work, left)
+
+
+def _end(phase: Phase, cut: Boundary, state: State, work: WorkFolder | None, left: dict) -> None:
+    """Note what moved and what a phase leaves, and move on to the next."""
+    model = cut.transfer.model
+    moved = audit(phase, model, state.start, fingerprints(model.variables))
+    state.audits.append({**moved, **left})
+    state.put("model", model.variables, cut.transfer.trainable_part(cut.first).variables)
+    for kind in ("best", "origin", "optimizer"):
         state.drop(kind)
     state.phase, state.epoch, state.best_epoch, state.start = state.phase + 1, 0, 0, []
     state.best_loss = state.epoch_loss = None
+    state.cut_short = False
     state.save(work)
 
 
@@ -226,5 +366,6 @@ class _PhaseBar(keras.callbacks.Callback):
         self.display.advance(self.task)
 
     def on_epoch_end(self, epoch, logs: Any = None):
-        text = f"{self.label}, accuracy {logs['val_accuracy']:.3f}"
+        said = f", accuracy {logs['val_accuracy']:.3f}" if "val_accuracy" in logs else " once more"
+        text = f"{self.label}{said}"
         self.display.update(self.task, description=text)

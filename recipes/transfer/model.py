@@ -1,6 +1,6 @@
 """A backbone and a classifier as one plain model, and that model cut at a stage's boundary."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -25,11 +25,14 @@ class TransferModel:
         model: raw pictures (batch, H, W, 3), 0 to 255, to probabilities (batch, units).
         backbone: where the stages are.
         task: the name of what the head tells.
+        ends: the tensors at which the stages and the classifier begin, where they are not the
+            backbone's own: `resized` makes such a model.
     """
 
     model: keras.Model
     backbone: Backbone
     task: str = Multiclass.name
+    ends: tuple = ()
 
     @property
     def num_stages(self) -> int:
@@ -38,9 +41,29 @@ class TransferModel:
 
     def boundary(self, first: int):
         """The tensor at which stage `first` begins; for `num_stages`, the pooled features."""
+        if self.ends:
+            return self.ends[first]
         if first == self.num_stages:
             return self.model.get_layer("pool").output
         return self.backbone.boundary(first)
+
+    def resized(self, image_size: tuple[int, int]) -> "TransferModel":
+        """The same layers, and so the same weights, for pictures of another size.
+
+        Args:
+            image_size: (height, width) in pixels.
+
+        Raises:
+            ValueError: a layer takes one size only.
+        """
+        ends = [self.boundary(first) for first in range(self.num_stages + 1)]
+        whole = keras.Model(self.model.input, [*ends, self.model.output])
+        pictures = keras.Input((*image_size, whole.input_shape[-1]), dtype=whole.input.dtype)
+        copy = keras.models.clone_model(
+            whole, input_tensors=pictures, clone_function=lambda layer: layer
+        )
+        model = keras.Model(pictures, copy.outputs[-1], name=self.model.name)
+        return replace(self, model=model, ends=tuple(copy.outputs[:-1]))
 
     def frozen_part(self, first: int) -> keras.Model:
         """Pictures to the boundary: what need not be computed more than once."""

@@ -15,28 +15,30 @@ ROWS_AT_ONCE = 512
 UNLIKE_FROM = 0.99
 
 
-def fit(train: np.ndarray, validation: np.ndarray) -> dict[str, np.ndarray]:
+def fit(
+    train: np.ndarray, validation: np.ndarray, held_out: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Keep what `score` needs.
 
     Args:
         train: features of the training part, (n, channels).
-        validation: of pictures like them that were not trained on, (m, channels).
+        validation: of further pictures that are known, (m, channels).
+        held_out: the distances of pictures that were not trained on; by default those of
+            `validation` to `train`.
 
     Returns:
         `features` of both parts, float16, (n + m, channels), each of length 1; `distances`,
-        float32, (n + m,), of each of them to the others; and `held_out`, (m,), of the validation
-        part to the training part. The distances are in order.
+        float32, (n + m,), of each of them to the others; and `held_out`. The distances are in
+        order.
 
     Source:
         Out-of-distribution detection with deep nearest neighbors, arXiv 2204.06507.
     """
     seen, new = (_unit(part).astype("float16") for part in (train, validation))
+    held_out = _distances(new, seen) if held_out is None else held_out
     features = np.concatenate([seen, new])
-    return {
-        "features": features,
-        "distances": np.sort(_distances(features, features, apart=True)),
-        "held_out": np.sort(_distances(new, seen)),
-    }
+    distances = _distances(features, features, apart=True)
+    return {"features": features, "distances": np.sort(distances), "held_out": np.sort(held_out)}
 
 
 def score(features: np.ndarray, known: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -72,19 +74,35 @@ def score(features: np.ndarray, known: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.minimum(nearer / (count + 1), new)
 
 
-def keep(folder: Path, cut: Boundary) -> None:
+def held_out(cut: Boundary) -> np.ndarray:
+    """The distances of the validation part's pictures to those of the training part, (m,).
+
+    Args:
+        cut: a model that was trained on the training part.
+    """
+    known = fit(_pooled(cut, "train"), _pooled(cut, "validation"))
+    return known["held_out"]
+
+
+def keep(folder: Path, cut: Boundary, distances: np.ndarray | None = None) -> None:
     """Write what `score` needs into a run's folder.
 
     Args:
         folder: the run's.
         cut: the trained model; of a part with more than 4,096 pictures as many are drawn.
+        distances: what `held_out` gave before the model learned from the validation part too.
     """
+    train = _pooled(cut, "train")
+    joined = bool(cut.data["train"].pieces)  # the validation part is in it already
+    features = (train, train[:0] if joined else _pooled(cut, "validation"))
+    write_arrays(folder / FILE, fit(*features, distances))
+
+
+def _pooled(cut: Boundary, name: str) -> np.ndarray:
+    """The features of a part's pictures, or of 4,096 of them."""
+    drawn = np.random.default_rng(cut.data.seed).permutation(len(cut.data[name]))[:MOST_ROWS]
     pooled = cut.transfer.boundary(cut.transfer.num_stages)
-    features = []
-    for name in ("train", "validation"):
-        drawn = np.random.default_rng(cut.data.seed).permutation(len(cut.data[name]))[:MOST_ROWS]
-        features.append(cut.outputs(name, pooled, f"Novelty, {name}", np.sort(drawn)))
-    write_arrays(folder / FILE, fit(*features))
+    return cut.outputs(name, pooled, f"Novelty, {name}", np.sort(drawn))
 
 
 def read(folder: str | Path) -> dict[str, np.ndarray] | None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from recipes.run import WorkFolder
 from recipes.strategies import Phase
 from recipes.tasks import Task
 from recipes.transfer import parallel
+from recipes.transfer.clock import Clock
 from recipes.transfer.model import predictions
 
 
@@ -33,11 +34,13 @@ class State:
             first phase its start included.
         epoch_loss: the smallest of the epochs alone.
         best_epoch: the epoch that had it, counted from 1; 0 before the first.
+        cut_short: whether the phase ends before its time, for want of it.
         start: digest of each model variable at the phase's start.
         history: one row an epoch, all phases.
         audits: what moved, one entry a finished phase.
-        arrays: variables after the last finished epoch ("model/…", "optimizer/…"), and those that
-            had the smallest loss ("best/…").
+        judgement: in a refit, what was found before on the validation part.
+        arrays: variables after the last finished epoch ("model/…", "optimizer/…"), those that
+            had the smallest loss ("best/…") and those of the phase's start ("origin/…").
     """
 
     phase: int = 0
@@ -45,9 +48,11 @@ class State:
     best_loss: float | None = None
     epoch_loss: float | None = None
     best_epoch: int = 0
+    cut_short: bool = False
     start: list[str] = field(default_factory=list)
     history: list[dict] = field(default_factory=list)
     audits: list[dict] = field(default_factory=list)
+    judgement: dict = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -84,9 +89,22 @@ class State:
         """Forget the values of a kind."""
         self.arrays = {n: a for n, a in self.arrays.items() if not n.startswith(f"{kind}/")}
 
+    def kept(self) -> dict[str, float]:
+        """The epoch of the phase whose weights are kept, 0 for its start, with its figures."""
+        if self.best_loss == self.epoch_loss and self.best_epoch:
+            epoch = self.best_epoch
+            row = next(row for row in reversed(self.history) if row["epoch"] == epoch)
+        else:
+            epoch, row = 0, self.audits[-1] if self.audits else {}
+        figures = {name: value for name, value in row.items() if name.startswith("val_")}
+        return {"epoch": epoch, **figures}
+
     def finished(self, phase: Phase) -> bool:
         """Whether the phase has had its epochs, or waited long enough for a better one."""
-        return self.epoch >= phase.epochs or self.epoch - self.best_epoch >= phase.patience
+        if self.cut_short:
+            return True
+        waited = 0 if phase.blended else self.epoch - self.best_epoch
+        return self.epoch >= phase.epochs or waited >= phase.patience
 
 
 def to_numpy(variable) -> np.ndarray:
@@ -99,22 +117,32 @@ def fingerprints(variables: Sequence) -> list[str]:
     return [digest({"value": to_numpy(variable)}) for variable in variables]
 
 
+def judged(task: Task, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    """What the validation part says of a model's outputs."""
+    return {
+        "val_loss": task.loss(targets, outputs),
+        "val_accuracy": task.accuracy(targets, outputs),
+        "val_calibrated_loss": task.calibrated_loss(targets, outputs),
+    }
+
+
 class StateKeeper(keras.callbacks.Callback):
     """After each epoch: the validation, the best weights, the file to go on from, the early end.
 
     The best weights are those of the smallest `val_calibrated_loss`: fine-tuned networks are too
     sure long before they stop getting better, and their probabilities are calibrated in the end.
     Those that a phase after the first began with are among them, so that a phase that does not help
-    costs nothing but time.
+    costs nothing but time. A phase that is blended keeps its last weights instead.
 
     Args:
         state: is moved on.
         phase: how long to wait for a better validation loss.
         variables: of the whole model.
         part: the model in training; its variables are those that may move.
-        validation: what decides.
+        validation: what decides; None in a refit, where it has been decided.
         task: how it is judged.
         work: where the state is saved, if anywhere.
+        clock: says when training has to end.
     """
 
     def __init__(
@@ -123,9 +151,10 @@ class StateKeeper(keras.callbacks.Callback):
         phase: Phase,
         variables: Sequence,
         part: keras.Model,
-        validation: Batches,
+        validation: Batches | None,
         task: Task,
         work: WorkFolder | None,
+        clock: Clock | None = None,
     ):
         super().__init__()
         self.state = state
@@ -135,11 +164,14 @@ class StateKeeper(keras.callbacks.Callback):
         self.validation = validation
         self.task = task
         self.work = work
+        self.clock = clock or Clock()
 
     def on_train_begin(self, logs=None):
         """Validate what a phase after the first begins with: it has been trained."""
+        if self.validation is None or self.phase.blended:
+            return
         if self.state.phase and self.state.best_loss is None:
-            self.state.best_loss = self.task.calibrated_loss(*self._validated())
+            self.state.best_loss = self.task.calibrated_loss(*self._validated(self.validation))
             self.state.put("best", self.variables, self.part.variables)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -148,14 +180,12 @@ class StateKeeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs: Any = None):
         """Validate and note the epoch, or stop where its loss is not a number."""
-        targets, outputs = self._validated()
-        logs["val_loss"] = self.task.loss(targets, outputs)
-        logs["val_accuracy"] = self.task.accuracy(targets, outputs)
-        logs["val_calibrated_loss"] = self.task.calibrated_loss(targets, outputs)
+        if self.validation is not None:
+            logs.update(judged(self.task, *self._validated(self.validation)))
         row = {name: float(value) for name, value in logs.items()}
-        if not all(math.isfinite(row[name]) for name in ("loss", "val_loss")):
+        if not all(math.isfinite(row.get(name, 0.0)) for name in ("loss", "val_loss")):
             raise TrainingDivergedError(
-                f"The loss became {row['loss']} (validation {row['val_loss']}) in epoch "
+                f"The loss became {row['loss']} (validation {row.get('val_loss')}) in epoch "
                 f"{epoch + 1} of the phase {self.phase.name!r}. Try a smaller learning rate, or "
                 "look for pictures with extreme values. The weights of the epoch before are kept."
             )
@@ -165,19 +195,28 @@ class StateKeeper(keras.callbacks.Callback):
         state.history.append(
             {"phase": self.phase.name, "epoch": epoch + 1, **row, "seconds": seconds}
         )
-        loss = row["val_calibrated_loss"]
-        if state.epoch_loss is None or loss < state.epoch_loss:
-            state.epoch_loss, state.best_epoch = loss, epoch + 1
-        if state.best_loss is None or loss < state.best_loss:
-            state.best_loss = loss
-            state.put("best", self.variables, self.part.variables)
+        self._keep(row, epoch + 1)
+        state.cut_short = self.clock.left < seconds
+        self.clock.keep()
         state.put("model", self.variables, self.part.variables)
         state.put("optimizer", self.model.optimizer.variables)
         state.save(self.work)
         self.model.stop_training = state.finished(self.phase)
 
-    def _validated(self) -> tuple[np.ndarray, np.ndarray]:
+    def _keep(self, row: Mapping[str, float], epoch: int) -> None:
+        """Take the weights where they are those to keep so far."""
+        state = self.state
+        loss = row.get("val_calibrated_loss", 0.0)
+        if self.validation is None or state.epoch_loss is None or loss < state.epoch_loss:
+            state.epoch_loss, state.best_epoch = loss, epoch
+        if self.phase.blended:
+            return
+        if self.validation is None or state.best_loss is None or loss < state.best_loss:
+            state.best_loss = loss
+            state.put("best", self.variables, self.part.variables)
+
+    def _validated(self, validation: Batches) -> tuple[np.ndarray, np.ndarray]:
         """The validation part's targets, and what the model makes of its pictures."""
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
-        return self.validation.targets, predictions(self.model, self.validation)
+        return validation.targets, predictions(self.model, validation)

@@ -19,7 +19,7 @@ from recipes.images.parts import ArrayCache, Collection
 from recipes.lookup import find
 from recipes.prediction import load_classifier
 from recipes.settings import ModelSettings, Settings, options_of
-from recipes.strategies import AUTO, FineTuneStrategy
+from recipes.strategies import AUTO, FineTuneStrategy, Phase
 from recipes.transfer.features import TrainingData, features
 from recipes.transfer.fine_tune import fine_tune
 from recipes.tuning.problem import Problem
@@ -38,6 +38,7 @@ SPACE = {
     "batch_size": [16, 32, 64],
     "augmentation": ["none", "light", "strong"],
 }
+TRAINED = Phase("classifier", trainable_from=1.0, epochs=30, learning_rate=1e-3, min_steps=32)
 CONDITIONS = {
     "fine_tune_rate": ("strategy", lambda name: len(strategies.get(name).phases) > 1),
     "augmentation": ("strategy", lambda name: strategies.get(name).phases[-1].trainable_from == 0),
@@ -129,7 +130,7 @@ def _load(backbone: Any, folder: Path, best: Mapping) -> keras.Model:
 
 
 def plan_of(values: Mapping) -> FineTuneStrategy:
-    """The strategy of a setting, with its rates.
+    """The strategy of a setting, with its rates; with one of its own the classifier is trained.
 
     Example:
         >>> values = {"strategy": "large_similar", "learning_rate": 0.01, "fine_tune_rate": 1e-4}
@@ -137,6 +138,8 @@ def plan_of(values: Mapping) -> FineTuneStrategy:
         [0.01, 0.0001]
     """
     plan = strategies.get(values.get("strategy", DEFAULT))
+    if values.get("learning_rate"):  # a classifier that is solved would have none
+        plan = replace(plan, phases=tuple(TRAINED if p.solved else p for p in plan.phases))
     rates = [values.get("learning_rate")] + [values.get("fine_tune_rate")] * len(plan.phases)
     phases = tuple(
         replace(phase, learning_rate=rate or phase.learning_rate)
@@ -228,7 +231,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
         values: dict[str, Any] = {"strategy": _strategies({}, self.settings)[0], **setting}
         plan = plan_of(values).with_epochs(epochs)
         augmentation = augment.get(values.get("augmentation", training.augmentation))
-        history, _ = fine_tune(
+        history, audits = fine_tune(
             self._start,
             plan,
             replace(self._opened(), augmentation=augmentation),
@@ -238,9 +241,8 @@ class TransferHyperModel(keras_tuner.HyperModel):
         for callback in callbacks:
             if isinstance(callback, TrialCurve):
                 callback.keep(history["val_loss"].tolist())
-        last = history[history["phase"] == plan.phases[-1].name]
-        best = last.loc[last["val_calibrated_loss"].idxmin()]
-        return {name: float(best[name]) for name in best.index if name.startswith("val_")}
+        kept = audits[-1]
+        return {name: kept[name] for name in kept if name.startswith("val_")}
 
 
 def _options() -> list[str]:

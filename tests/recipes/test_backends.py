@@ -13,6 +13,7 @@ import pytest
 import recipes
 from recipes import backbones
 from recipes.ingredients import activations, normalization
+from recipes.strategies import FineTuneStrategy, Phase
 from tests.recipes.images import pictures
 from tests.recipes.transfer.tiny import build_tiny
 
@@ -34,7 +35,15 @@ RECIPES = {
     "mobilenet": partial(recipes.mobilenet, (32, 32, 3), 3, width=0.25),
 }
 OPTIONS = {"image_size": 32, "epochs": 2, "seed": 3, "augmentation": "strong", "verbose": False}
-STRATEGY = "large_similar"
+STRATEGY = FineTuneStrategy(
+    "by steps",
+    "pretrained",
+    (
+        Phase("classifier", 1.0, epochs=30, learning_rate=1e-3, min_steps=32),
+        Phase("everything", 0.0, epochs=12, learning_rate=1e-3, warmup=0.15, min_steps=16),
+    ),
+    "the classifier, then everything",
+)
 
 
 def inputs(model):

@@ -10,6 +10,7 @@ import recipes
 from recipes import backbones
 from recipes.keras_setup import describe
 from recipes.run import compare_runs
+from recipes.strategies import FineTuneStrategy, Phase
 from tests.recipes.images import pictures
 from tests.recipes.transfer.tiny import build_tiny
 
@@ -116,7 +117,9 @@ def test_an_unfinished_run_goes_on_only_under_the_same_setup(two, setting, tmp_p
             if epoch == 1:
                 raise KeyboardInterrupt
 
-    options = {**OPTIONS, "epochs": 2, "backbone": build_tiny().backbone}
+    phases = (Phase("classifier", 1.0, epochs=2, learning_rate=1e-3),)
+    plan = FineTuneStrategy("by steps", "pretrained", phases, "the classifier")
+    options = {**OPTIONS, "strategy": plan, "epochs": 2, "backbone": build_tiny().backbone}
     with pytest.raises(KeyboardInterrupt):
         recipes.fit(two, output=tmp_path / "run", callbacks=[Stop()], **options)
     assert (tmp_path / "run.partial").exists()

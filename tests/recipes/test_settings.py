@@ -56,7 +56,7 @@ VALUES = {
     "image_size": (64, [0, -3, 64.0, "64", True]),
     "dropout": (0.0, [1, -0.1, "0.2", None]),
     "epochs": (3, [0, -1, 2.0, "3", True]),
-    "batch_size": (16, [0, -1, 2.5, "16", None]),
+    "batch_size": (32, [0, -1, 2.5, "16", None]),
     "augmentation": ("strong", [3, "", None]),
     "views": (2, [0, 1.5, None]),
     "class_weights": (
@@ -84,6 +84,8 @@ VALUES = {
         ],
     ),
     "distribution": ("data_parallel", ["model_parallel", 2]),
+    "refit": (False, [1, "yes"]),
+    "time_limit": (600.0, [0, -1, "soon", "10 parsecs", "", True, float("inf")]),
     "seed": (7, [-1, 1.0, "7", None]),
     "strategy": ("race", ["small_simlar", 3, None]),
     "large_from": (50, [0, 10.5, None]),
@@ -189,7 +191,7 @@ def test_fit_folder_has_the_defaults_of_the_settings():
         for name, parameter in signature.items()
         if name in OPTIONS and parameter.default is not parameter.empty
     }
-    assert len(defaults) == 24
+    assert len(defaults) == 26
     assert defaults == {name: OPTIONS[name].default for name in defaults}
     rest = set(signature) - set(OPTIONS)
     assert rest == {"folder", "output", "callbacks", "overwrite", "verbose"}

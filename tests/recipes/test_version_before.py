@@ -87,15 +87,16 @@ def test_it_is_trained_again_with_its_settings(place, tmp_path, monkeypatch):
     again = recipes.rerun(
         place / "run", output=tmp_path / "again", data=place / "photos", verbose=False
     )
-    given = {name: told[name] for name in ("strategy", "backbone", "image_size", "epochs", "seed")}
+    given = {name: told[name] for name in ("backbone", "image_size", "epochs", "seed")}
     assert given == {
-        "strategy": "head_only",
         "backbone": "MobileNetV3Small",
         "image_size": 32,
         "epochs": 12,
         "seed": 0,
     }
-    assert (told["resize"], told["near_copies"]) == ("squash", False)
+    assert (told["resize"], told["near_copies"], told["refit"]) == ("squash", False, False)
+    then = told["strategy"]  # with the phases of then, which trained the classifier by steps
+    assert (then.name, [phase.solved for phase in then.phases]) == ("head_only", [False])
     assert Path(told["weights"]).name == "backbone.weights.h5"
     assert not again.same
     assert "pictures" not in again.conditions  # the same, in the same parts

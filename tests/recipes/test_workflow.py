@@ -3,11 +3,11 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
 from safetensors.numpy import load_file
 from sklearn import metrics
 
 import recipes
+from recipes.choosing.expected import SHARES
 from recipes.strategies import STRATEGIES
 from recipes.transfer.fine_tune import fine_tune
 from tests.recipes.images import pictures
@@ -90,8 +90,8 @@ def test_a_second_run_is_the_same_and_overwrites_only_when_asked(photos, run, tm
 def test_auto_prints_what_it_measured(photos, tiny, tmp_path):
     options = {**OPTIONS, "epochs": 1, "backbone": tiny}
     run = recipes.fit_folder(photos, output=tmp_path / "auto", **options)
-    assert run.decision.strategy in ("small_similar", "large_similar")
-    assert f"{run.decision.measurements['divergence']:.3f} nats" in run.decision.reason
+    assert run.decision.strategy in SHARES
+    assert f"divergence of {run.decision.measurements['divergence']:.3f}" in run.decision.reason
     assert run.decision.reason.split(":")[0] in (run.folder / "report.html").read_text()
 
 
@@ -115,22 +115,18 @@ def test_the_four_race_and_the_winner_is_trained(photos, tiny, tmp_path, monkeyp
     assert not list(run.folder.glob("*race*"))
 
 
-def test_where_the_margin_is_thin_the_two_nearest_compete(tiny, tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), "uint8")
-    for number, pixels in enumerate(noise):  # of which no features can tell the class
-        path = tmp_path / "noise" / "ab"[number % 2] / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
-    thresholds = {"large_from": 15, "dissimilar_from": 1e-3}
-    options = {**OPTIONS, "epochs": 1, "backbone": tiny, **thresholds}
-    run = recipes.fit_folder(tmp_path / "noise", output=tmp_path / "run", **options)
-    decision = run.decision
-    assert decision.measurements["pictures_per_class"] < 15
-    assert decision.runner_up == "large_dissimilar"
-    assert "The margin is thin, so the two nearest raced" in decision.reason
-    raced = ("large_similar", "large_dissimilar")
-    losses = {name: decision.measurements[f"heat 1 {name}"] for name in raced}
-    assert decision.strategy == min(losses, key=losses.get)
+def test_a_time_limit_leaves_out_what_does_not_fit(photos, tiny, tmp_path, capsys):
+    options = {**OPTIONS, "backbone": tiny, "strategy": "large_similar", "verbose": True}
+    run = recipes.fit_folder(photos, output=tmp_path / "run", time_limit="1s", **options)
+    assert [audit["phase"] for audit in run.info["audit"]] == ["classifier"]
+    assert run.info["time"]["limit"] == 1.0
+    assert run.info["config"]["strategy"] == "large_similar"
+    assert "time_limit: epochs at the most classifier 1" in capsys.readouterr().err
+    assert run.metrics["pictures"] > 0
+    long = recipes.fit_folder(photos, output=tmp_path / "long", time_limit="1h", **options)
+    assert [audit["phase"] for audit in long.info["audit"]] == ["classifier", "everything"]
+    assert long.info["refit"]
+    assert long.info["time"]["expected"] > 0
 
 
 def test_rare_classes_weigh_more(tmp_path):

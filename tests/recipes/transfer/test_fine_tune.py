@@ -1,16 +1,16 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from recipes import strategies
 from recipes.images import augment
-from recipes.images.parts import ArrayCache
-from recipes.images.pipeline import Batches
 from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import model as transfer_model
-from recipes.transfer.features import features
-from recipes.transfer.fine_tune import audit, fine_tune, train_phase
+from recipes.transfer.fine_tune import audit, fine_tune, stretches, train_phase
 from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
 from tests.recipes.transfer.tiny import SIDE, build_tiny, digits_part, training_data
 
@@ -62,6 +62,8 @@ def test_the_table_covers_every_strategy():
 def test_the_right_variables_move_and_the_others_are_bit_identical(name, network, tmp_path):
     *stages, norms = EXPECTED[name]
     strategy = strategies.get(name).with_epochs(3)
+    last = replace(strategy.phases[-1], reduced=0.0, blended=False)
+    strategy = replace(strategy, phases=(last,))  # nothing of what moves is taken back
     if network == "tiny":
         transfer = build_tiny()
     else:
@@ -81,7 +83,7 @@ def test_the_right_variables_move_and_the_others_are_bit_identical(name, network
     }
     assert moved == may_move
     assert [entry["moved"] for entry in audits][-1] == len(may_move)
-    assert history.groupby("phase", sort=False)["loss"].last().iloc[-1] < history["loss"].iloc[0]
+    assert last.solved or history["loss"].iloc[-1] < history["loss"].iloc[0]
     assert np.isfinite(history["val_loss"]).all()
 
 
@@ -92,20 +94,9 @@ def test_training_on_cached_features_is_training_through_the_model(tmp_path):
         transfer = build_tiny(dropout=0.0)
         first = transfer.set_trainable(phase)
         assert first == 1
-        begin = 0 if through_everything else first
-        cache = ArrayCache(tmp_path)
-
-        def inputs(part, begin=begin, transfer=transfer, cache=cache):
-            if begin == 0:
-                return part.pixels[None]
-            return features(transfer.frozen_part(begin), part, cache, verbose=False)
-
-        train_batches, held_out = (
-            Batches(inputs(DATA[name]), DATA[name].labels, views=True, shuffle=shuffle, seed=3)
-            for name, shuffle in (("train", True), ("validation", False))
-        )
-        data = training_data(DATA, tmp_path)
-        train_phase(transfer, phase, begin, train_batches, held_out, State(), data)
+        cut = training_data(DATA, tmp_path, seed=3).cut(transfer, first)
+        begin = replace(cut, first=0) if through_everything else cut
+        train_phase(cut, phase, stretches(begin, phase), State())
         predictions.append(transfer.model.predict_on_batch(DATA["validation"].pixels))
     start = build_tiny(dropout=0.0).model.predict_on_batch(DATA["validation"].pixels)
     assert np.abs(predictions[0] - start).max() > 0.02
@@ -148,6 +139,21 @@ TWO_PHASES = FineTuneStrategy(
     (Phase("classifier", 1.0, 2, 1e-3), Phase("top", 0.9, 2, 3e-4)),
     "the classifier, then the last stage with it",
 )
+SOLVED = FineTuneStrategy(
+    "solved",
+    "pretrained",
+    (
+        strategies.HEAD,
+        Phase("everything", 0.0, 3, 1e-3, warmup=0.3, reduced=0.7, blended=True),
+    ),
+    "the classifier solved, then everything, on smaller pictures first",
+)
+LATER = replace(SOLVED, phases=(strategies.HEAD, replace(SOLVED.phases[1], trainable_from=0.5)))
+LARGE_SIDE = 96  # of which there is a smaller size
+LARGE = {
+    "train": digits_part("train", 0, 12, LARGE_SIDE),
+    "validation": digits_part("validation", 32, 6, LARGE_SIDE),
+}
 FROM_PIXELS = FineTuneStrategy(
     "pixels", "initial", (Phase("everything", 0.0, 2, 1e-3, update_batch_norm=True),), "everything"
 )
@@ -178,6 +184,82 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     found = values_of(resumed.model)
     for path, value in values_of(whole.model).items():
         np.testing.assert_array_equal(value, found[path], err_msg=path)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+@pytest.mark.parametrize("strategy", [SOLVED, LATER], ids=["everything", "later stages"])
+def test_an_interruption_between_two_sizes_changes_nothing(strategy, epochs, tmp_path, monkeypatch):
+    def run(folder, work=None):
+        transfer = build_tiny(side=LARGE_SIDE)
+        data = training_data(LARGE, folder, augmentation=augment.get("light"))
+        history, audits = fine_tune(transfer, strategy, data, work=work, usual=1.0)
+        return transfer, history, audits
+
+    whole, expected, kept = run(tmp_path / "a")
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, epochs)
+        with WorkFolder.open(tmp_path / "run", {}) as work, pytest.raises(_Interrupted):
+            run(tmp_path / "b", work)
+    with WorkFolder.open(tmp_path / "run", {}) as work:
+        resumed, history, audits = run(tmp_path / "c", work)
+    assert audits == kept
+    columns = ["phase", "epoch", "loss", "val_loss", "learning_rate"]
+    assert history[columns].equals(expected[columns])
+    found = values_of(resumed.model)
+    for path, value in values_of(whole.model).items():
+        np.testing.assert_array_equal(value, found[path], err_msg=path)
+
+
+def test_the_first_epochs_are_on_smaller_pictures(tmp_path):
+    transfer = build_tiny(side=LARGE_SIDE)
+    phase = SOLVED.phases[1]
+    cut = training_data(LARGE, tmp_path).cut(transfer, transfer.set_trainable(phase))
+    first, second = stretches(cut, phase)
+    assert (first.until, second.until) == (2, 3)
+    assert first.train[0][0].shape[1:] == (64, 64, 3)
+    assert second.train[0][0].shape[1:] == (LARGE_SIDE, LARGE_SIDE, 3)
+    pairs = zip(first.part.variables, second.part.variables, strict=True)
+    assert all(one is other for one, other in pairs)
+    for picture, smaller in zip(LARGE["train"].pixels, cut.resized().inputs("train"), strict=True):
+        expected = Image.fromarray(picture).resize((64, 64), Image.Resampling.BICUBIC)
+        np.testing.assert_array_equal(smaller, np.asarray(expected))
+    small = training_data(DATA, tmp_path).cut(build_tiny(), 0)
+    assert [stretch.until for stretch in stretches(small, phase)] == [3]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_blend_is_so_far_on_the_way(share, tmp_path):
+    start, last, blended = (build_tiny() for _ in range(3))
+    for transfer, known in ((last, 1.0), (blended, share)):
+        audits = [{"penalty": 0.1}, {"blend": known}]
+        data = training_data(DATA, tmp_path)
+        fine_tune(transfer, SOLVED, data, known=audits)
+    known = [{"penalty": 0.1}]
+    fine_tune(start, replace(SOLVED, phases=SOLVED.phases[:1]), training_data(DATA), known=known)
+    first, end, found = (values_of(one.model) for one in (start, last, blended))
+    assert any((first[path] != end[path]).any() for path in first)
+    for path, value in found.items():
+        expected = first[path] + share * (end[path] - first[path])
+        np.testing.assert_allclose(value, expected, atol=1e-6, err_msg=path)
+
+
+def test_what_nothing_judges_is_not_validated(tmp_path):
+    known = [{"penalty": 0.1}, {"blend": 0.5}]
+    history, audits = fine_tune(build_tiny(), SOLVED, training_data(DATA, tmp_path), known=known)
+    assert not [name for name in history if name.startswith("val_")]
+    assert audits[1]["blend"] == 0.5
+
+
+def test_a_solved_classifier_keeps_what_it_has_unless_validation_is_sure(tmp_path):
+    """Pictures of one colour a class are solved by the classifier alone."""
+    coloured = {}
+    for name, part in DATA.items():
+        colours = 200 * np.eye(3, dtype="uint8")[part.labels][:, None, None]
+        coloured[name] = replace(part, pixels=part.pixels // 8 + colours, key=f"coloured {name}")
+    transfer = build_tiny()
+    _, audits = fine_tune(transfer, SOLVED, training_data(coloured, tmp_path), usual=1.0)
+    assert audits[0]["cross_validated_accuracy"] >= 0.95
+    assert audits[1]["blend"] == 0.0
 
 
 def test_the_rate_rises_to_the_phase_s_own_and_falls_to_zero(tmp_path):
@@ -217,8 +299,9 @@ def test_training_ends_early_without_improvement(tmp_path):
 def test_a_diverging_loss_ends_training_and_says_so(tmp_path):
     transfer = build()
     transfer.model.get_layer("predictions").kernel.assign(np.full((1280, 3), np.nan))
+    strategy = FineTuneStrategy("trained", "pretrained", (Phase("head", 1.0, 3, 1e-3),), "")
     with pytest.raises(TrainingDivergedError, match="Try a smaller learning rate"):
-        train(strategies.get("small_similar"), transfer, tmp_path)
+        train(strategy, transfer, tmp_path)
 
 
 def test_the_audit_refuses_a_frozen_variable_that_moved():

@@ -20,10 +20,10 @@ SIDE = 32
 TASK = Multiclass(("a", "b", "c"))
 
 
-def build_tiny(dropout=0.2, task=TASK):
+def build_tiny(dropout=0.2, task=TASK, side=SIDE):
     """Three stages of convolution, norm and ReLU: quick to compile."""
     keras.utils.set_random_seed(7)
-    pictures = keras.Input((SIDE, SIDE, 3))
+    pictures = keras.Input((side, side, 3))
     x = layers.Rescaling(1 / 127.5, -1)(
         pictures
     )  # large logits have no gradient on JAX and PyTorch
@@ -45,7 +45,7 @@ def training_data(parts, folder=None, limit=2 << 30, task=TASK, **options):
     return TrainingData(parts, task, cache, **{"verbose": False, **options})
 
 
-def digits_part(name: str, start: int, count: int) -> Part:
+def digits_part(name: str, start: int, count: int, side: int = SIDE) -> Part:
     """Scikit-learn's digits 0 to 2, `count` of each, as pictures."""
     digits = load_digits(n_class=3)
     rows = np.concatenate(
@@ -55,7 +55,7 @@ def digits_part(name: str, start: int, count: int) -> Part:
         np.asarray(
             Image.fromarray((digits.images[row] * 15.9).astype("uint8"))
             .convert("RGB")
-            .resize((SIDE, SIDE))
+            .resize((side, side))
         )
         for row in rows
     ]

@@ -69,10 +69,11 @@ def test_the_features_are_computed_once_for_all_trials(photos, tmp_path, compute
     small = result.trials["strategy"] == "small_similar"
     assert result.trials.loc[small, "fine_tune_rate"].isna().all()
     assert "augmentation" not in result.trials or result.trials["augmentation"].isna().all()
-    # Two boundaries of two parts for the trials; the final run has a cache of its own.
-    plan = strategies.get(result.best["strategy"])
-    assert len(set(computed)) == 4
-    assert len(computed) == 4 + 2 * len(plan.phases)
+    # Two boundaries of two parts for the trials; the final run has a cache of its own, in which
+    # both parts are joined in the end.
+    count = len(strategies.get(result.best["strategy"]).phases)
+    assert len(set(computed)) == 4 + count
+    assert len(computed) == 4 + 3 * count
     run = result.run
     assert run.metrics["accuracy"] == result.test_metrics["accuracy"]
     assert run.info["strategy"]["phases"][0]["learning_rate"] == result.best["learning_rate"]
@@ -88,7 +89,7 @@ def test_the_features_are_computed_once_for_all_trials(photos, tmp_path, compute
         **OPTIONS,
     )  # fmt: skip
     assert again.test_metrics == result.test_metrics
-    assert len(computed) == 4 + 2 * len(plan.phases)  # a finished search is read, not repeated
+    assert len(computed) == 4 + 3 * count  # a finished search is read, not repeated
 
 
 def test_a_trial_is_the_training_that_fit_folder_does(photos, tmp_path):

@@ -1,0 +1,181 @@
+"""Which strategy follows from what was measured, and why, in words."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from recipes.choosing.expected import Expectation, best, expectations
+from recipes.choosing.survey import Survey
+from recipes.run import Decision
+from recipes.settings import ChoosingSettings
+from recipes.strategies import STRATEGIES
+from recipes.tasks import Task
+from recipes.transfer.timing import in_words
+
+UNKNOWN_ERROR = 0.5  # of the classifier alone, where it cannot be tried
+# What the textbook says of (many pictures, unlike the pretraining data).
+TEXTBOOK = {
+    (False, False): "small_similar",
+    (False, True): "small_dissimilar",
+    (True, False): "large_similar",
+    (True, True): "large_dissimilar",
+}
+WAYS_IN_WORDS = {
+    "small_dissimilar": "training the later stages too",
+    "large_similar": "training the whole network",
+}
+
+
+def decide(
+    task: Task,
+    labels: np.ndarray,
+    found: Survey,
+    *,
+    large_from: int = ChoosingSettings.large_from,
+    dissimilar_from: float = ChoosingSettings.dissimilar_from,
+    seconds: Mapping[str, float] | None = None,
+    time_left: float | None = None,
+) -> Decision:
+    """Choose one of the four strategies by what was measured.
+
+    What each strategy that starts from pretrained weights is expected to bring is the share of the
+    classifier's errors that it took away in `benchmarks/strategies.py` (`expected.SHARES`), times
+    the errors that the classifier alone makes on these pictures in cross-validation. The largest
+    is chosen, and of those that cannot be told apart the one that takes the least time. From the
+    network's own initialization (`large_dissimilar`) only many pictures that are unlike the
+    pretraining data are trained: this is the textbook's word, the benchmark has no set of so many.
+
+    Args:
+        task: what is to be told of each picture.
+        labels: of the training part.
+        found: what `survey` gave.
+        large_from: pictures a class from which the data count as many.
+        dissimilar_from: mean divergence, in nats, from which they count as unlike the pretraining
+            data. Photos lie below 0.1, drawings, scans and measurements above 0.15, with
+            EfficientNet-Lite0 and ImageNet.
+        seconds: that each strategy is expected to take.
+        time_left: seconds that there are, where there is a limit.
+
+    Returns:
+        The decision; `runner_up` is the strategy with the next largest gain, where there is one.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"layer": ["a"], "divergence": [0.5]})
+        >>> from recipes.tasks import Multiclass
+        >>> task, labels = Multiclass(("a", "b")), np.array([0, 1] * 50)
+        >>> decide(task, labels, Survey(table, None, None)).strategy
+        'large_similar'
+    """
+    counts = task.counts(labels)
+    per_class = float(counts.mean())
+    divergence = found.divergence["divergence"]
+    mean = float(divergence.mean()) if len(divergence) else None
+    unlike = mean is not None and mean >= dissimilar_from
+    many = per_class >= large_from
+    error = 1 - found.linear_accuracy if found.linear_accuracy is not None else UNKNOWN_ERROR
+    gains = expectations(error, unlike, seconds)
+    chosen = best(gains, time_left)
+    solved = chosen.strategy == gains[0].strategy
+    name = "large_dissimilar" if many and unlike and not solved else chosen.strategy
+    others = [one for one in gains if one.strategy != name and one.gain > 0]
+    third = max(len(divergence) // 3, 1)
+    measurements = {
+        "training_pictures": len(labels),
+        "pictures_per_class": per_class,
+        "smallest_class": task.classes[int(counts.argmin())],
+        "smallest_class_pictures": int(counts.min()),
+        "divergence": mean,
+        "divergence_early": float(divergence[:third].mean()) if mean else None,
+        "divergence_late": float(divergence[-third:].mean()) if mean else None,
+        **_measured(found, task, labels),
+        **{f"expected_gain {one.strategy}": one.gain for one in gains},
+        "large_from": large_from,
+        "dissimilar_from": dissimilar_from,
+    }
+    alone = [] if task.name == "multilabel" else [*np.array(task.classes)[counts == 1]]
+    reason = _reason(name, alone, measurements, gains, many, unlike, time_left)
+    return Decision(name, measurements, reason, others[-1].strategy if others else None)
+
+
+def _measured(found: Survey, task: Task, labels: np.ndarray) -> dict:
+    """What was found out about the frozen features."""
+    if found.stages is None or found.linear_accuracy is None:
+        return {}
+    stages = found.stages
+    return {
+        "linear_accuracy": found.linear_accuracy,
+        "neighbour_accuracy": float(stages["neighbour_accuracy"].iloc[-1]),
+        "best_stage": str(stages["stage"].iloc[int(stages["neighbour_accuracy"].argmax())]),
+        "best_stage_accuracy": float(stages["neighbour_accuracy"].max()),
+        "h_score": float(stages["h_score"].iloc[-1]),
+        "chance": 1 / _kinds(task, labels),
+    }
+
+
+def _kinds(task: Task, labels: np.ndarray) -> int:
+    """How many kinds of pictures there are to tell apart: classes with two, or sets of labels."""
+    counts = np.bincount(task.kinds(labels))
+    return int((counts > (task.name != "multilabel")).sum())
+
+
+def _reason(
+    name: str,
+    alone: Sequence[str],
+    measured: dict,
+    gains: Sequence[Expectation],
+    many: bool,
+    unlike: bool,
+    time_left: float | None,
+) -> str:
+    """The decision in words that say what was measured, what is expected, and what follows."""
+    divergence, unlike_from = measured["divergence"], measured["dissimilar_from"]
+    smallest = f"{measured['smallest_class_pictures']:,} of the smallest "
+    sentences = [
+        f"{measured['training_pictures']:,} training pictures, "
+        f"{measured['pictures_per_class']:,.0f} a class and {smallest}"
+        f"({measured['smallest_class']})"
+    ]
+    if divergence is None:
+        sentences.append(
+            "the backbone has no batch normalization to measure by how unlike the pretraining data "
+            "they are, so they are taken to be like it"
+        )
+    else:
+        sentences.append(
+            f"they are {'unlike' if unlike else 'like'} the pretraining data (a divergence of "
+            f"{divergence:.3f}; unlike from {unlike_from:g})"
+        )
+    if "linear_accuracy" in measured:
+        sentences.append(
+            f"the classifier alone, on features as they are, gets {measured['linear_accuracy']:.1%}"
+            f" right in cross-validation, each class counting alike, chance "
+            f"{measured['chance']:.1%}"
+        )
+        if alone:
+            sentences.append(f"{', '.join(alone)} could not be tried, with one training picture")
+    else:
+        sentences.append(
+            "what the classifier alone can do was not measured, since that takes two classes with "
+            "two training pictures each"
+        )
+    if name == "large_dissimilar":
+        sentences.append(f"they are many (from {measured['large_from']:,} a class)")
+    else:
+        sentences.append(_expected(gains, time_left))
+    chosen = f"{'; '.join(sentences)}. So: {STRATEGIES[name].description}."
+    textbook = TEXTBOOK[many, unlike]
+    if textbook == name:
+        return chosen
+    return f"{chosen} The textbook would say otherwise: {STRATEGIES[textbook].description}."
+
+
+def _expected(gains: Sequence[Expectation], time_left: float | None) -> str:
+    """What the strategies are expected to bring, in points and time."""
+    texts = []
+    for one in gains:
+        if one.strategy != "small_similar":
+            time = "" if one.seconds is None else f" in about {in_words(one.seconds)}"
+            texts.append(f"{WAYS_IN_WORDS[one.strategy]} {one.gain * 100:+.1f} points{time}")
+    limit = "" if time_left is None else f", with {in_words(max(time_left, 1))} left"
+    return f"by the benchmark, to be expected of {' and of '.join(texts)}{limit}"

@@ -1,0 +1,127 @@
+"""A training from its start to the model that is kept: judged first, then learned anew from all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import keras
+import numpy as np
+import pandas as pd
+
+from recipes import tasks
+from recipes.run import WorkFolder
+from recipes.strategies import FineTuneStrategy
+from recipes.transfer import novelty
+from recipes.transfer.clock import Clock
+from recipes.transfer.features import Boundary, TrainingData
+from recipes.transfer.fine_tune import fine_tune
+from recipes.transfer.model import TransferModel
+from recipes.transfer.refine import LIKE, UNLIKE, calibrate, cool
+from recipes.transfer.state import State
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a training has come to.
+
+    Attributes:
+        cut: the model, where its frozen layers end, and what it learned from. The task has the
+            thresholds that the validation part supports.
+        history: one row an epoch of the training that was judged.
+        audits: one a phase: what moved, and what was kept.
+        refit: the audits of the training on all pictures; empty where there was none.
+        temperatures: by which logits are divided.
+        held_out: the distances of pictures that were not learned from, for `novelty`.
+    """
+
+    cut: Boundary
+    history: pd.DataFrame
+    audits: list[dict]
+    refit: list[dict]
+    temperatures: np.ndarray
+    held_out: np.ndarray
+
+
+def learn(
+    start: Callable[[], TransferModel],
+    plan: FineTuneStrategy,
+    data: TrainingData,
+    *,
+    refit: bool,
+    batch_size: int = 32,
+    class_weights: np.ndarray | None = None,
+    work: WorkFolder | None = None,
+    listeners: Sequence[keras.callbacks.Callback] = (),
+    clock: Clock | None = None,
+    unlike: bool = False,
+) -> Learned:
+    """Train by a strategy, calibrate, and learn once more from the validation part too.
+
+    The first training learns from the training part; the validation part chooses what to keep of
+    it, the temperature and the thresholds. The second one takes all these from the first, and
+    learns from both parts; nothing judges it but the test part in the end.
+
+    Args:
+        start: gives the model to start from.
+        plan: the strategy.
+        data: the parts "train" and "validation", and how they are varied.
+        refit: whether there is a second training.
+        batch_size: pictures a step.
+        class_weights: one weight a class.
+        work: where the state is kept.
+        listeners: callbacks of the user's own, which hear of the first training.
+        clock: says when training has to end.
+        unlike: whether the pictures are unlike the pretraining data.
+    """
+    transfer = start()
+    train = partial(
+        fine_tune,
+        batch_size=batch_size,
+        class_weights=class_weights,
+        work=work,
+        clock=clock,
+        usual=UNLIKE if unlike else LIKE,
+    )
+    state = State.load(work)
+    if state.judgement:
+        task = tasks.from_dict(state.judgement["task"])
+        found = Learned(
+            _cut(transfer, plan, replace(data, task=task)),
+            pd.DataFrame(state.judgement["history"]),
+            state.judgement["audits"],
+            [],
+            np.array(state.judgement["temperatures"]),
+            state.arrays["held_out/0000"],
+        )
+    else:
+        history, audits = train(transfer, plan, data, listeners=listeners)
+        cut = _cut(transfer, plan, data)
+        temperatures, task = calibrate(cut)
+        cut = replace(cut, data=replace(data, task=task))
+        held_out = novelty.held_out(cut)
+        found = Learned(cut, history, audits, [], temperatures, held_out)
+        if not refit:
+            return found
+        State(judgement=_noted(found), arrays={"held_out/0000": held_out}).save(work)
+        transfer = start()
+    everything = found.cut.data.joined()
+    _, again = train(transfer, plan, everything, known=found.audits)
+    cut = _cut(transfer, plan, everything)
+    cool(cut, found.temperatures)
+    return replace(found, cut=cut, refit=again)
+
+
+def _cut(transfer: TransferModel, plan: FineTuneStrategy, data: TrainingData) -> Boundary:
+    """The model where the layers that no phase trained end."""
+    firsts = [phase.first_trainable(transfer.num_stages) for phase in plan.phases]
+    return data.cut(transfer, min(firsts, default=0))
+
+
+def _noted(found: Learned) -> dict:
+    """What the second training takes from the first, as values for a JSON file."""
+    return {
+        "history": found.history.to_dict("records"),
+        "audits": found.audits,
+        "temperatures": found.temperatures.tolist(),
+        "task": found.cut.data.task.to_dict(),
+    }

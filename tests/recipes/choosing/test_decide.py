@@ -1,0 +1,122 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from recipes import backbones
+from recipes.choosing import similarity
+from recipes.choosing.decide import decide
+from recipes.choosing.expected import EQUAL, SHARES, WORTH, Expectation, best, expectations
+from recipes.choosing.survey import Survey
+from recipes.strategies import STRATEGIES
+from recipes.tasks import Multiclass
+
+TASK = Multiclass(("a", "b"))
+
+
+def found(divergence, linear=None):
+    table = pd.DataFrame({"layer": ["a", "b", "c"], "divergence": [divergence] * 3})
+    stages = pd.DataFrame(
+        {"stage": ["early", "late"], "neighbour_accuracy": [0.4, 0.3], "h_score": [1.0, 2.0]}
+    )
+    return Survey(table, None if linear is None else stages, linear)
+
+
+def test_the_table_is_of_the_strategies_with_a_pretrained_start():
+    pretrained = [name for name, plan in STRATEGIES.items() if plan.weights == "pretrained"]
+    assert list(SHARES) == pretrained
+    assert SHARES["small_similar"] == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.02, 0.2, 0.5, 1.0])
+@pytest.mark.parametrize("divergence", [0.05, 0.5])
+@pytest.mark.parametrize("per_class", [10, 2_000])
+def test_the_choice_is_what_is_expected_to_bring_most(error, divergence, per_class):
+    labels = np.array([0, 1] * per_class)
+    decision = decide(TASK, labels, found(divergence, 1 - error))
+    unlike, many = divergence > 0.13, per_class > 1_000
+    gains = {name: share[unlike] * error for name, share in SHARES.items()}
+    most = max(gains.values())
+    if most < WORTH:
+        assert decision.strategy == "small_similar"
+    elif many and unlike:
+        assert decision.strategy == "large_dissimilar"
+    else:
+        assert gains[decision.strategy] >= most - EQUAL
+    for name, gain in gains.items():
+        assert decision.measurements[f"expected_gain {name}"] == pytest.approx(gain)
+    said = (f"{divergence:.3f}", f"{2 * per_class:,} training", f"{1 - error:.1%}", "50.0%")
+    assert all(text in decision.reason for text in said)
+    assert f"So: {STRATEGIES[decision.strategy].description}." in decision.reason
+    assert decision.measurements["best_stage"] == "early"
+
+
+TEXTBOOK = {
+    (10, 0.05): "small_similar",
+    (10, 0.5): "small_dissimilar",
+    (2_000, 0.05): "large_similar",
+    (2_000, 0.5): "large_dissimilar",
+}
+
+
+@pytest.mark.parametrize(("per_class", "divergence"), TEXTBOOK, ids=str)
+@pytest.mark.parametrize("linear", [0.2, 1.0])
+def test_the_decision_says_where_the_textbook_differs(per_class, divergence, linear):
+    decision = decide(TASK, np.array([0, 1] * per_class), found(divergence, linear))
+    other = TEXTBOOK[per_class, divergence]
+    differs = f"The textbook would say otherwise: {STRATEGIES[other].description}."
+    assert (differs in decision.reason) == (other != decision.strategy)
+
+
+def test_a_gain_that_cannot_be_told_apart_takes_the_least_time():
+    near = [
+        Expectation("short", 0.0),
+        Expectation("middle", 0.05 - EQUAL, 60),
+        Expectation("long", 0.05, 600),
+    ]
+    assert best(near).strategy == "middle"
+    assert best([near[0], Expectation("middle", 0.02, 60), near[2]]).strategy == "long"
+    assert best([near[0], Expectation("long", WORTH / 2, 1)]).strategy == "short"
+
+
+def test_what_takes_longer_than_there_is_brings_less():
+    gains = [
+        Expectation("short", 0.0, 10),
+        Expectation("middle", 0.05, 100),
+        Expectation("long", 0.08, 400),
+    ]
+    assert [best(gains, left).strategy for left in (1_000, 400, 150, 1, -5)] == [
+        "long",
+        "long",
+        "middle",
+        "short",
+        "short",
+    ]
+
+
+def test_the_expected_gains_and_times_are_said():
+    seconds = dict.fromkeys(SHARES, 120.0)
+    decision = decide(TASK, np.array([0, 1] * 20), found(0.5, 0.5), seconds=seconds, time_left=90)
+    whole = SHARES["large_similar"][1] * 50
+    assert f"training the whole network {whole:+.1f} points in about 2 minutes" in decision.reason
+    assert "with 2 minutes left" in decision.reason
+
+
+def test_the_thresholds_can_be_chosen():
+    labels = np.array([0, 1] * 50)
+    few = {"large_from": 50, "dissimilar_from": 0.05}
+    assert decide(TASK, labels, found(0.05), **few).strategy == "large_dissimilar"
+    for name in few:
+        options = {**few, name: 51}
+        assert decide(TASK, labels, found(0.05), **options).strategy != "large_dissimilar"
+
+
+def test_a_backbone_without_batch_norm_is_said_to_have_none():
+    backbone = backbones.get("VGG16", weights=None, image_size=32)
+    table = similarity.divergences(backbone, [])
+    decision = decide(TASK, np.array([0, 1]), Survey(table, None, None))
+    assert "no batch normalization" in decision.reason
+    assert decision.measurements["divergence"] is None
+
+
+def test_expectations_are_in_the_order_of_their_cost():
+    assert [one.strategy for one in expectations(0.3, unlike=False)] == list(SHARES)

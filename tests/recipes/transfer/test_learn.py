@@ -1,0 +1,80 @@
+from functools import partial
+
+import numpy as np
+import pytest
+
+from recipes import strategies
+from recipes.strategies import STRATEGIES, FineTuneStrategy, Phase
+from recipes.transfer import features
+from recipes.transfer.learn import learn
+from recipes.transfer.solve import solve
+from tests.recipes.transfer.tiny import TASK, build_tiny, digits_part, training_data
+
+PARTS = {"train": digits_part("train", 0, 24), "validation": digits_part("validation", 32, 8)}
+HEAD = STRATEGIES["small_similar"]
+TRAINED = FineTuneStrategy(
+    "trained",
+    "pretrained",
+    (strategies.HEAD, Phase("later", 0.5, 4, 1e-3, blended=True)),
+    "the classifier, then the later stages",
+)
+
+
+def pooled(part):
+    transfer = build_tiny()
+    return transfer.frozen_part(transfer.num_stages).predict(part.pixels, verbose=0)
+
+
+def test_a_refit_solves_with_all_pictures_and_the_penalty_of_before(tmp_path):
+    data = training_data(PARTS, tmp_path)
+    found = learn(build_tiny, HEAD, data, refit=True)
+    alone = learn(build_tiny, HEAD, training_data(PARTS, tmp_path), refit=False)
+    x = np.concatenate([pooled(part) for part in PARTS.values()])
+    y = np.concatenate([part.labels for part in PARTS.values()])
+    penalty = found.audits[0]["penalty"]
+    expected = solve(x, y, TASK, penalty=penalty)
+    kernel = found.cut.transfer.model.layers[-1].kernel.numpy() * found.temperatures[0]
+    np.testing.assert_allclose(kernel, expected.kernel, atol=2e-2 * np.abs(kernel).max())
+    assert found.temperatures == pytest.approx(alone.temperatures)
+    assert found.refit[0]["penalty"] == penalty == alone.audits[0]["penalty"]
+    assert not alone.refit
+    other = alone.cut.transfer.model.layers[-1].kernel.numpy()
+    assert np.abs(kernel - other * alone.temperatures[0]).max() > 1e-3
+
+
+def test_a_refit_keeps_the_blend_and_learns_from_the_validation_part(tmp_path):
+    data = training_data(PARTS, tmp_path)
+    found = learn(build_tiny, TRAINED, data, refit=True, unlike=True)
+    assert found.refit[1]["blend"] == found.audits[1]["blend"]
+    assert len(found.cut.data["train"]) == len(PARTS["train"]) + len(PARTS["validation"])
+    assert found.history["val_loss"].notna().all()
+
+
+def test_what_both_trainings_need_is_computed_once(tmp_path, monkeypatch):
+    rows = []
+    forward = features.forward
+
+    def counting(model, batch, batch_size):
+        if model.name == "frozen_part":
+            rows.append(len(batch))
+        return forward(model, batch, batch_size)
+
+    monkeypatch.setattr(features, "forward", counting)
+    learn(build_tiny, HEAD, training_data(PARTS, tmp_path), refit=True)
+    assert sum(rows) == sum(len(part) for part in PARTS.values())
+
+
+def test_parts_that_are_joined_keep_their_units_apart(tmp_path):
+    data = training_data(PARTS, tmp_path)
+    joined = data.joined()["train"]
+    assert len(np.unique(joined.units)) == len(joined) == 96
+    np.testing.assert_array_equal(joined.pixels[72:], PARTS["validation"].pixels)
+    np.testing.assert_array_equal(joined.labels[:72], PARTS["train"].labels)
+
+
+def test_the_held_out_distances_are_those_of_before(tmp_path):
+    data = partial(training_data, PARTS)
+    alone = learn(build_tiny, TRAINED, data(tmp_path / "a"), refit=False, unlike=True)
+    found = learn(build_tiny, TRAINED, data(tmp_path / "b"), refit=True, unlike=True)
+    np.testing.assert_array_equal(alone.held_out, found.held_out)
+    assert len(found.held_out) == len(PARTS["validation"])
