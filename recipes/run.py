@@ -54,8 +54,7 @@ class Decision:
         strategy: name of the strategy.
         measurements: name to value: pictures, pictures a class, divergence and its parts.
         reason: a sentence for people.
-        runner_up: the strategy that a little more or less of something measured would have
-            chosen, where the margin is thin.
+        runner_up: the strategy with the next largest gain to be expected, where there is one.
     """
 
     strategy: str
