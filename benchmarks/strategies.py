@@ -26,15 +26,17 @@ import pandas as pd
 
 import recipes
 from recipes.choosing import choose
-from recipes.choosing.expected import SHARES, best, expectations
+from recipes.choosing.expected import SHARES, best, expectations, kind_of
 from recipes.images.parts import ArrayCache, Collection
 from recipes.run import Decision
 from recipes.settings import ChoosingSettings, Settings
 from recipes.transfer.features import TrainingData
+from recipes.transfer.refine import SOLVED_FROM
 
 TEST_SHARE, VALIDATION_SHARE = 0.5, 0.2
 MOST_TESTED = 1_000
 SCRATCH_FROM = 300
+UNLIKE_FROM = ChoosingSettings.dissimilar_from
 KEYS = ["set", "per_class", "seed"]
 
 
@@ -153,18 +155,21 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells)
 
 
-def shares(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """`expected.SHARES`: the classifier's errors that each strategy took away, like and unlike."""
+def shares(rows: pd.DataFrame) -> dict[str, tuple[float, ...]]:
+    """`expected.SHARES`: the classifier's errors that each strategy took away, by kind of set."""
     accuracy = rows.pivot_table(index=KEYS, columns="strategy", values="accuracy")
-    divergence = rows[rows["strategy"] == "auto"].set_index(KEYS)["measured divergence"]
-    unlike = divergence.reindex(accuracy.index) >= ChoosingSettings.dissimilar_from
+    divergence = rows[rows["strategy"] == "auto"].groupby("set")["measured divergence"].mean()
+    kinds = {name: kind_of(value, UNLIKE_FROM) for name, value in divergence.items()}
+    kind = accuracy.index.get_level_values("set").map(kinds)
     errors = 1 - accuracy["small_similar"]
-    found = {}
-    for name in SHARES:
-        gains = accuracy[name] - accuracy["small_similar"]
-        sums = [(gains[side].sum(), errors[side].sum()) for side in (~unlike, unlike)]
-        found[name] = tuple(round(gain / max(error, 1e-9), 2) for gain, error in sums)
-    return found
+    gains = accuracy.sub(accuracy["small_similar"], axis=0)
+    return {
+        name: tuple(
+            float(round(gains.loc[kind == k, name].sum() / max(errors[kind == k].sum(), 1e-9), 2))
+            for k in range(3)
+        )
+        for name in SHARES
+    }
 
 
 def leave_one_set_out(rows: pd.DataFrame) -> pd.DataFrame:
@@ -175,9 +180,10 @@ def leave_one_set_out(rows: pd.DataFrame) -> pd.DataFrame:
         table = shares(rows[rows["set"] != left_out])
         for _, cell in auto[auto["set"] == left_out].iterrows():
             here = rows[(rows[KEYS] == cell[KEYS]).all(axis=1)].set_index("strategy")["accuracy"]
-            unlike = cell["measured divergence"] >= ChoosingSettings.dissimilar_from
+            kind = kind_of(cell["measured divergence"], UNLIKE_FROM)
             error = 1 - cell["measured linear_accuracy"]
-            chosen = best(expectations(error, unlike, table=table)).strategy
+            solved = error <= 1 - SOLVED_FROM
+            chosen = best(expectations(error, kind, table=table), solved=solved).strategy
             behind = here[list(SHARES)].max() - here[chosen]
             found.append({**cell[KEYS], "chosen": chosen, "behind the best": behind})
     return pd.DataFrame(found)

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recipes.choosing.expected import Expectation, best, expectations
+from recipes.choosing.expected import Expectation, best, expectations, kind_of
 from recipes.choosing.survey import Survey
 from recipes.run import Decision
 from recipes.settings import ChoosingSettings
 from recipes.strategies import STRATEGIES
 from recipes.tasks import Task
+from recipes.transfer.refine import SOLVED_FROM
 from recipes.transfer.timing import in_words
 
 UNKNOWN_ERROR = 0.5  # of the classifier alone, where it cannot be tried
@@ -41,9 +42,10 @@ def decide(
     What each strategy that starts from pretrained weights is expected to bring is the share of the
     classifier's errors that it took away in `benchmarks/strategies.py` (`expected.SHARES`), times
     the errors that the classifier alone makes on these pictures in cross-validation. The largest
-    is chosen, and of those that cannot be told apart the one that takes the least time. From the
-    network's own initialization (`large_dissimilar`) only many pictures that are unlike the
-    pretraining data are trained: this is the textbook's word, the benchmark has no set of so many.
+    is chosen, and of those that cannot be told apart the one that takes the least time. Where the
+    classifier alone gets 95 % right, it is enough. From the network's own initialization
+    (`large_dissimilar`) only many pictures that are unlike the pretraining data are trained: this
+    is the textbook's word, the benchmark has no set of so many.
 
     Args:
         task: what is to be told of each picture.
@@ -61,7 +63,7 @@ def decide(
 
     Example:
         >>> import pandas as pd
-        >>> table = pd.DataFrame({"layer": ["a"], "divergence": [0.5]})
+        >>> table = pd.DataFrame({"layer": ["a"], "divergence": [0.2]})
         >>> from recipes.tasks import Multiclass
         >>> task, labels = Multiclass(("a", "b")), np.array([0, 1] * 50)
         >>> decide(task, labels, Survey(table, None, None)).strategy
@@ -71,13 +73,15 @@ def decide(
     per_class = float(counts.mean())
     divergence = found.divergence["divergence"]
     mean = float(divergence.mean()) if len(divergence) else None
-    unlike = mean is not None and mean >= dissimilar_from
+    kind = kind_of(mean, dissimilar_from)
+    unlike = kind > 0
     many = per_class >= large_from
     error = 1 - found.linear_accuracy if found.linear_accuracy is not None else UNKNOWN_ERROR
-    gains = expectations(error, unlike, seconds)
-    chosen = best(gains, time_left)
-    solved = chosen.strategy == gains[0].strategy
-    name = "large_dissimilar" if many and unlike and not solved else chosen.strategy
+    solved = error <= 1 - SOLVED_FROM
+    gains = expectations(error, kind, seconds)
+    chosen = best(gains, time_left, solved)
+    trained = chosen.strategy != gains[0].strategy
+    name = "large_dissimilar" if many and unlike and trained else chosen.strategy
     others = [one for one in gains if one.strategy != name and one.gain > 0]
     third = max(len(divergence) // 3, 1)
     measurements = {
@@ -94,7 +98,7 @@ def decide(
         "dissimilar_from": dissimilar_from,
     }
     alone = [] if task.name == "multilabel" else [*np.array(task.classes)[counts == 1]]
-    reason = _reason(name, alone, measurements, gains, many, unlike, time_left)
+    reason = _reason(name, alone, measurements, gains, many, unlike, solved, time_left)
     return Decision(name, measurements, reason, others[-1].strategy if others else None)
 
 
@@ -126,6 +130,7 @@ def _reason(
     gains: Sequence[Expectation],
     many: bool,
     unlike: bool,
+    solved: bool,
     time_left: float | None,
 ) -> str:
     """The decision in words that say what was measured, what is expected, and what follows."""
@@ -159,7 +164,9 @@ def _reason(
             "what the classifier alone can do was not measured, since that takes two classes with "
             "two training pictures each"
         )
-    if name == "large_dissimilar":
+    if solved:
+        sentences.append(f"from {SOLVED_FROM:.0%} on there is little left to learn")
+    elif name == "large_dissimilar":
         sentences.append(f"they are many (from {measured['large_from']:,} a class)")
     else:
         sentences.append(_expected(gains, time_left))

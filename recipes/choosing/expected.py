@@ -3,17 +3,18 @@
 `benchmarks/strategies.py` makes the table, at 224 px, on folders of real pictures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # Strategy: the share of the classifier's errors that it took away, where the pictures were like
-# the pretraining data, and where they were unlike. So far of five cells, with one seed each.
+# the pretraining data, unlike it, and far from it.
 SHARES = {
-    "small_similar": (0.0, 0.0),
-    "small_dissimilar": (0.06, 0.13),
-    "large_similar": (0.06, 0.18),
+    "small_similar": (0.0, 0.0, 0.0),
+    "small_dissimilar": (0.04, 0.41, 0.11),
+    "large_similar": (0.01, 0.5, 0.1),
 }
-WORTH = 0.005  # a gain in accuracy that is worth training for
+FAR_FROM = 0.35  # mean divergence, in nats; drawings lie above it
+WORTH = 0.001  # a gain in accuracy that is worth training for
 EQUAL = 0.005  # two gains that cannot be told apart
 
 
@@ -32,44 +33,63 @@ class Expectation:
     seconds: float | None = None
 
 
+def kind_of(divergence: float | None, dissimilar_from: float) -> int:
+    """The column of `SHARES`: 0 like the pretraining data, 1 unlike it, 2 far from it.
+
+    Example:
+        >>> [kind_of(divergence, 0.13) for divergence in (None, 0.05, 0.2, 0.5)]
+        [0, 0, 1, 2]
+    """
+    if divergence is None or divergence < dissimilar_from:
+        return 0
+    return 1 if divergence < FAR_FROM else 2
+
+
 def expectations(
     error: float,
-    unlike: bool,
+    kind: int,
     seconds: Mapping[str, float] | None = None,
-    table: Mapping[str, tuple[float, float]] = SHARES,
+    table: Mapping[str, Sequence[float]] = SHARES,
 ) -> list[Expectation]:
     """What each strategy that starts from pretrained weights is expected to bring.
 
     Args:
         error: the share that the classifier alone gets wrong.
-        unlike: whether the pictures are unlike the pretraining data.
+        kind: of the pictures, as `kind_of` says.
         seconds: the time that each strategy takes.
         table: as `SHARES`.
 
     Example:
-        >>> [round(one.gain, 3) for one in expectations(0.5, unlike=True)][0]
+        >>> [round(one.gain, 3) for one in expectations(0.5, kind=1)][0]
         0.0
     """
     return [
-        Expectation(name, shares[unlike] * error, (seconds or {}).get(name))
+        Expectation(name, shares[kind] * error, (seconds or {}).get(name))
         for name, shares in table.items()
     ]
 
 
-def best(found: list[Expectation], time_left: float | None = None) -> Expectation:
-    """The largest gain that is worth its time; of those as large, the one that takes the least.
+def best(
+    found: Sequence[Expectation], time_left: float | None = None, solved: bool = False
+) -> Expectation:
+    """The strategy to take: the largest gain; of those as large, the one that takes the least time.
+
+    A small gain is worth it, too, since what validation says is lost is not kept
+    (`recipes.transfer.refine.blend`).
 
     Args:
-        found: what `expectations` gave, the cheapest first.
-        time_left: seconds; what takes longer brings as much less. The cheapest is always possible.
+        found: what `expectations` gave: the classifier alone, then the others, the cheapest first.
+        time_left: seconds; what takes longer brings as much less.
+        solved: whether the classifier alone gets nearly all right: then it is enough.
     """
+    classifier, *others = found
 
     def gain(one: Expectation) -> float:
         if time_left is None or one.seconds is None or one.seconds <= time_left:
             return one.gain
         return one.gain * max(time_left, 0.0) / one.seconds
 
-    most = max(gain(one) for one in found)
-    if most < WORTH:
-        return found[0]
-    return next(one for one in found if gain(one) >= most - EQUAL)
+    most = max(gain(one) for one in others)
+    if solved or most < WORTH:
+        return classifier
+    return next(one for one in others if gain(one) >= most - EQUAL)
