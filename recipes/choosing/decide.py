@@ -73,12 +73,11 @@ def decide(
     per_class = float(counts.mean())
     divergence = found.divergence["divergence"]
     mean = float(divergence.mean()) if len(divergence) else None
-    kind = kind_of(mean, dissimilar_from)
-    unlike = kind > 0
+    unlike = mean is not None and mean >= dissimilar_from
     many = per_class >= large_from
     error = 1 - found.linear_accuracy if found.linear_accuracy is not None else UNKNOWN_ERROR
     solved = error <= 1 - SOLVED_FROM
-    gains = expectations(error, kind, seconds)
+    gains = expectations(error, kind_of(mean, dissimilar_from), seconds)
     chosen = best(gains, time_left, solved)
     trained = chosen.strategy != gains[0].strategy
     name = "large_dissimilar" if many and unlike and trained else chosen.strategy

@@ -6,16 +6,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-# Strategy: the share of the classifier's errors that it took away, where the pictures were like
-# the pretraining data, unlike it, and far from it.
+# Strategy: the share of the classifier's errors that it took away, by the kind of pictures
+# (`kind_of`): like the pretraining data, between, far from it.
 SHARES = {
     "small_similar": (0.0, 0.0, 0.0),
-    "small_dissimilar": (0.04, 0.41, 0.15),
-    "large_similar": (0.01, 0.5, 0.13),
+    "small_dissimilar": (0.09, 0.21, 0.15),
+    "large_similar": (0.02, 0.26, 0.13),
 }
 FAR_FROM = 0.35  # mean divergence, in nats; drawings lie above it
-WORTH = 0.001  # a gain in accuracy that is worth training for
-EQUAL = 0.005  # two gains that cannot be told apart
+WORTH = 0.001  # a gain in accuracy that is worth beginning where time is limited
+EQUAL = 0.002  # two gains that cannot be told apart
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,18 @@ class Expectation:
 
 
 def kind_of(divergence: float | None, dissimilar_from: float) -> int:
-    """The column of `SHARES`: 0 like the pretraining data, 1 unlike it, 2 far from it.
+    """The column of `SHARES`.
+
+    Args:
+        divergence: of the pictures from the pretraining data, in nats.
+        dissimilar_from: the divergence from which they count as unlike; half of it on, they are
+            no longer as near as everyday photos.
 
     Example:
-        >>> [kind_of(divergence, 0.13) for divergence in (None, 0.05, 0.2, 0.5)]
-        [0, 0, 1, 2]
+        >>> [kind_of(divergence, 0.13) for divergence in (None, 0.05, 0.08, 0.2, 0.5)]
+        [0, 0, 1, 1, 2]
     """
-    if divergence is None or divergence < dissimilar_from:
+    if divergence is None or divergence < dissimilar_from / 2:
         return 0
     return 1 if divergence < FAR_FROM else 2
 
@@ -74,8 +79,8 @@ def best(
 ) -> Expectation:
     """The strategy to take: the largest gain; of those as large, the one that takes the least time.
 
-    A small gain is worth it, too, since what validation says is lost is not kept
-    (`recipes.transfer.refine.blend`).
+    Where the classifier alone is not enough, something is trained: what validation says is lost
+    by that is not kept (`recipes.transfer.refine.blend`).
 
     Args:
         found: what `expectations` gave: the classifier alone, then the others, the cheapest first.
@@ -90,6 +95,6 @@ def best(
         return one.gain * max(time_left, 0.0) / one.seconds
 
     most = max(gain(one) for one in others)
-    if solved or most < WORTH:
+    if solved or (time_left is not None and most < WORTH):
         return classifier
     return next(one for one in others if gain(one) >= most - EQUAL)
