@@ -53,7 +53,7 @@ def fine_tune(
         listeners: callbacks of the user's own, which see one training through all phases.
         known: the audits of a training before, for a training that nothing judges: the penalty,
             the number of epochs and the blend of each phase are taken from them.
-        clock: says when training has to end; a phase then ends with the epoch at work.
+        clock: says when training has to end; a phase then ends with the step at work.
         usual: the share of a blended phase's way that is kept where validation cannot tell.
 
     Returns:

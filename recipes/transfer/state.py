@@ -178,6 +178,11 @@ class StateKeeper(keras.callbacks.Callback):
         """Start the epoch's clock."""
         self._began = time.perf_counter()
 
+    def on_train_batch_end(self, batch, logs=None):
+        """End the epoch where no time is left; several processes wait for its end."""
+        if self.clock.left < 0 and parallel.current().processes == 1:
+            self.model.stop_training = True
+
     def on_epoch_end(self, epoch, logs: Any = None):
         """Validate and note the epoch, or stop where its loss is not a number."""
         if self.validation is not None:
@@ -196,7 +201,7 @@ class StateKeeper(keras.callbacks.Callback):
             {"phase": self.phase.name, "epoch": epoch + 1, **row, "seconds": seconds}
         )
         self._keep(row, epoch + 1)
-        state.cut_short = self.clock.left < seconds
+        state.cut_short = parallel.from_first(self.clock.left < seconds)
         self.clock.keep()
         state.put("model", self.variables, self.part.variables)
         state.put("optimizer", self.model.optimizer.variables)

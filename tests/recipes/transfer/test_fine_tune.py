@@ -10,6 +10,7 @@ from recipes.images import augment
 from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import model as transfer_model
+from recipes.transfer.clock import Clock
 from recipes.transfer.fine_tune import audit, fine_tune, stretches, train_phase
 from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
 from tests.recipes.transfer.tiny import SIDE, build_tiny, digits_part, training_data
@@ -294,6 +295,29 @@ def test_training_ends_early_without_improvement(tmp_path):
     history, _ = train(strategy, build_tiny(), tmp_path)
     best = int(history["val_calibrated_loss"].idxmin())
     assert len(history) == min(best + 3, 40) < 40
+
+
+@pytest.mark.parametrize("blended", [False, True])
+def test_where_no_time_is_left_the_phase_ends_with_the_step_at_work(blended, tmp_path):
+    phase = Phase(
+        "all",
+        0.0,
+        epochs=5,
+        learning_rate=1e-3,
+        min_steps=20,
+        blended=blended,
+        update_batch_norm=True,
+    )
+    strategy = FineTuneStrategy("one", "pretrained", (phase,), "")
+    steps = []
+    heard = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(batch)
+    )
+    options = {"batch_size": 8, "clock": Clock(limit=0.0), "listeners": [heard]}
+    history, audits = train(strategy, build_tiny(), tmp_path, **options)
+    assert len(steps) == 1
+    assert len(history) == len(audits) == 1
+    assert audits[0]["moved"]
 
 
 def test_a_diverging_loss_ends_training_and_says_so(tmp_path):
