@@ -73,7 +73,7 @@ class Composite(LearningRateDecay, ABC):
     """What schemes of schemes share: one unit, one base rate, momentum where a member has one."""
 
     # None until it is made: then the unit is the members'.
-    per: Unit | None = field(default=None, kw_only=True)  # pyrefly: ignore[bad-override-mutable-attribute]
+    per: Unit | None = field(default=None, kw_only=True)  # pyrefly: ignore[bad-override]
 
     @property
     def members(self) -> Sequence[LearningRateDecay]:

@@ -285,6 +285,8 @@ class WorkFolder:
             if note.exists() and work._has_state():
                 _check_same(work, read_json(note), settings, overwrite)
             if not (note.exists() and work._has_state()):
+                if note.exists() and read_json(note) != dict(settings):
+                    work._clear()
                 write_json(note, settings)
             work._settings = hashlib.sha256(note.read_bytes()).hexdigest()
             on_failure.pop_all()
@@ -305,6 +307,12 @@ class WorkFolder:
 
     def _has_state(self) -> bool:
         return any((self.folder / n).exists() for n in (_STATE, _PREVIOUS, _BEGUN, DECISION, RACE))
+
+    def _clear(self) -> None:
+        """Drop what a run of other settings left that came to no state, but for the cache."""
+        for path in self.folder.iterdir():
+            if path.is_file() and path.name != "lock":
+                path.unlink()
 
     def save_state(self, arrays: Mapping[str, np.ndarray], info: Mapping) -> None:
         """Keep a state to go on from; the one before it is kept beside it."""

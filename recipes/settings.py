@@ -227,10 +227,11 @@ class TrainingSettings(_Group):
             this process, on JAX those of several processes too (docs/distribution.md).
         refit: whether, at the end, the model is trained once more from its start on the training
             and the validation part together, with the epochs, the blend, the temperature and the
-            thresholds that were found before; otherwise where the start is pretrained.
+            thresholds that were found before; otherwise where the start is pretrained. Never where
+            there is no test part: the figures are then of the validation part.
         time_limit: seconds, or a text such as "10min", that everything together may take, as far
             as it can be foreseen: what does not fit into it is left out, the classifier alone
-            comes first.
+            comes first. A race takes no limit, and from scratch is begun only where it is named.
         seed: of the split, the initial weights, the order, the augmentation and the dropout.
     """
 

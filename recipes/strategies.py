@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, replace
 
 from recipes.lookup import find
 
+MOST_EPOCHS = 10  # that the steps of a phase are cut into
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -27,12 +29,13 @@ class Phase:
             pretrained weights are not thrown about while Adam's averages are still empty.
         stage_factor: each stage further from the classifier learns at the rate of the one after
             it times this factor (discriminative rates, arXiv 1801.06146).
-        patience: epochs without a better validation loss before the phase ends early.
+        patience: epochs without a better validation loss before the phase ends early; of a phase
+            that is blended the last epoch counts, and it has them all.
         min_steps: an epoch has at least so many steps: a small training part is passed through
             several times, since what a phase learns depends on its steps.
         steps: about so many steps in all for a hundred pictures, and more as the root of their
-            number grows, but three passes at least; the epochs follow from it (`planned`). With 0
-            the phase has as many epochs as `epochs` says.
+            number grows, but three passes at least; the epochs follow from it (`planned`), with
+            `epochs` at the most. With 0 the phase has as many epochs as `epochs` says.
         label_smoothing: the share of each label that is spread over all classes.
         update_batch_norm: whether batch normalization trains and moves its statistics. False
             keeps them as they came, in the frozen and in the trained part.
@@ -105,11 +108,13 @@ class Phase:
             >>> [(p.epochs, p.passes(n, 16)) for n in (30, 100, 400, 5_000)
             ...  for p in [phase.planned(n, 16)]]
             [(8, 3), (6, 2), (6, 1), (3, 1)]
+            >>> replace(phase, epochs=1).planned(100, 16).passes(100, 16)
+            2
         """
         if not self.steps:
             return self
         total = max(3.0, self.steps * (rows / 100) ** 0.5 * batch_size / rows)
-        passes = math.ceil(total / self.epochs)
+        passes = math.ceil(total / max(self.epochs, MOST_EPOCHS))
         epochs = min(self.epochs, max(1, round(total / passes)))
         min_steps = (passes - 1) * rows // batch_size + 1
         return replace(self, epochs=epochs, min_steps=min_steps, steps=0)
@@ -185,7 +190,7 @@ class FineTuneStrategy:
 
 HEAD = Phase("classifier", trainable_from=1.0, epochs=1, learning_rate=1e-3, solved=True)
 FINE_TUNING = {
-    "epochs": 10,
+    "epochs": MOST_EPOCHS,
     "learning_rate": 1e-3,
     "warmup": 0.15,
     "stage_factor": 0.85,

@@ -280,8 +280,13 @@ def _train(
         decision = choose.choose(
             settings, transfer, training, work, weights, seconds=seconds, time_left=left
         )
-        plan, refit = _planned(settings, decision, pace, clock, work, verbose)
-        expected = clock.used + pace.of(plan, refit) - pace.features()
+        measured = pace.features() if choose.named(settings) is None else 0.0
+        plan, refit, left_out = _planned(settings, decision, pace, clock, work, measured)
+        if left_out:
+            found["time_limit"] = left_out
+            say_all({"time_limit": left_out}, verbose)
+        expected = clock.used + pace.of(plan, refit) - measured
+        clock.reserve = pace.finishing(plan)
         in_run.keep(work.folder, transfer, plan, training, frame)
         learned = learn(
             partial(choose.start, settings, pictures.task, plan),
@@ -346,25 +351,30 @@ def _planned(
     pace: Pace,
     clock: Clock,
     work: WorkFolder,
-    verbose: bool,
-) -> tuple[FineTuneStrategy, bool]:
-    """The phases to train, and whether all is learned anew in the end: what fits into the time."""
+    measured: float,
+) -> tuple[FineTuneStrategy, bool, str]:
+    """The phases to train, whether all is learned anew in the end, and what time left out of them.
+
+    An interrupted run keeps to what was planned when it began.
+    """
     note = work.folder / PLAN
-    if not note.exists():
+    known = parallel.from_first(read_json(note) if note.exists() else None)
+    if known is None:
         plan = choose.named(settings) or strategies.get(decision.strategy)
         if settings.training.epochs:
             plan = plan.with_epochs(settings.training.epochs)
-        refit = choose.refitted(settings, plan)
+        refit, left_out = choose.refitted(settings, plan, pace.data), ""
         if clock.limit is not None:
             whole = (plan, refit)
-            plan, refit = pace.fitted(plan, refit, clock.left + pace.features())
+            plan, refit = pace.fitted(plan, refit, clock.left + measured)
             if (plan, refit) != whole:
                 epochs = ", ".join(f"{phase.name} {phase.epochs}" for phase in plan.phases)
                 again = "" if refit else ", nothing trained once more in the end"
-                say(f"time_limit: epochs at the most {epochs}{again}", verbose)
-        write_json(note, parallel.from_first({"plan": plan.to_dict(), "refit": refit}))
-    known = parallel.from_first(read_json(note))
-    return FineTuneStrategy.from_dict(known["plan"]), known["refit"]
+                left_out = f"there is time for epochs at the most {epochs}{again}"
+        known = {"plan": plan.to_dict(), "refit": refit, "left_out": left_out}
+        known = parallel.from_first(known)
+        write_json(note, known)
+    return FineTuneStrategy.from_dict(known["plan"]), known["refit"], known.get("left_out", "")
 
 
 def _given(data: Any, source: Source, output: str) -> dict[str, str | None]:
@@ -404,6 +414,11 @@ def _check(settings: Settings) -> None:
     backbones.known_weights(settings.model.weights)
     augment.get(settings.training.augmentation)
     parallel.check(settings.training.distribution)
+    if settings.training.time_limit and settings.choosing.strategy == strategies.RACE:
+        raise ValueError(
+            "time_limit: a race takes as long as it takes; name another strategy, or leave 'auto' "
+            "to choose one."
+        )
 
 
 def rerun(
@@ -444,6 +459,9 @@ def rerun(
     config, known = {**BEFORE, **old.info["config"]}, {one.name for _, one in options_of()}
     if "refit" not in old.info["config"] and "strategy" in old.info:
         config["strategy"] = old.info["strategy"]  # the phases as they were then
+    if config.get("time_limit"):  # the phases that there was time for
+        config |= {"strategy": old.info["strategy"], "time_limit": None}
+        config["refit"] = bool(old.info["refit"])
     data = config.get("data", config.get("folder")) if data is None else data
     if data is None:
         raise ValueError(f"data: {run} was trained on what was in memory; give it again.")

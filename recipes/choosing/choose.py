@@ -19,6 +19,7 @@ from recipes.tasks import Task
 from recipes.transfer import model, parallel, timing
 from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
+from recipes.transfer.refine import LIKE, UNLIKE
 from recipes.transfer.timing import Pace
 
 
@@ -59,7 +60,7 @@ def expected_times(settings: Settings, pace: Pace) -> dict[str, float]:
     plans = [strategies.get(name) for name in SHARES] if plan is None else [plan]
     epochs = settings.training.epochs
     plans = [one.with_epochs(epochs) if epochs else one for one in plans]
-    return {one.name: pace.of(one, refitted(settings, one)) for one in plans}
+    return {one.name: pace.of(one, refitted(settings, one, pace.data)) for one in plans}
 
 
 def unlike(
@@ -87,8 +88,13 @@ def times_in_words(seconds: Mapping[str, float]) -> str:
     return f"at the most about {', '.join(texts)}"
 
 
-def refitted(settings: Settings, plan: FineTuneStrategy) -> bool:
-    """Whether the model learns from the validation part, too, in the end."""
+def refitted(settings: Settings, plan: FineTuneStrategy, data: TrainingData) -> bool:
+    """Whether the model learns from the validation part, too, in the end.
+
+    Never where the figures are of the validation part, since there is no test part.
+    """
+    if not len(data["test"]):
+        return False
     wanted = settings.training.refit
     return bool(plan.phases) and (plan.weights == "pretrained" if wanted is None else wanted)
 
@@ -122,7 +128,7 @@ def choose(
     if known is not None:
         return Decision(**known)
     if settings.choosing.strategy == strategies.RACE:
-        decision = race.decide(_raced(settings, data, work, class_weights))
+        decision = race.decide(_raced(settings, transfer, data, work, class_weights))
     else:
         options = {"seconds": seconds, "time_left": time_left}
         decision = measure(settings, transfer, data, class_weights, **options)
@@ -132,11 +138,16 @@ def choose(
 
 
 def _raced(
-    settings: Settings, data: TrainingData, work: WorkFolder, class_weights: np.ndarray | None
+    settings: Settings,
+    transfer: TransferModel,
+    data: TrainingData,
+    work: WorkFolder,
+    class_weights: np.ndarray | None,
 ) -> pd.DataFrame:
     """The four strategies against each other."""
     epochs = settings.training.epochs
     plans = strategies.STRATEGIES.values()
+    unlike = divergence_of(transfer, data) >= settings.choosing.dissimilar_from
     return race.race(
         [plan.with_epochs(epochs) if epochs else plan for plan in plans],
         partial(start, settings, data.task),
@@ -144,6 +155,7 @@ def _raced(
         note=work.folder / RACE,
         batch_size=settings.training.batch_size,
         class_weights=class_weights,
+        usual=UNLIKE if unlike else LIKE,
     )
 
 

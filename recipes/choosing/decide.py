@@ -45,7 +45,7 @@ def decide(
     is chosen, and of those that cannot be told apart the one that takes the least time. Where the
     classifier alone gets 95 % right, it is enough. From the network's own initialization
     (`large_dissimilar`) only many pictures that are unlike the pretraining data are trained: this
-    is the textbook's word, the benchmark has no set of so many.
+    is the textbook's word, the benchmark has no set of so many; not where time is limited.
 
     Args:
         task: what is to be told of each picture.
@@ -80,8 +80,10 @@ def decide(
     gains = expectations(error, kind_of(mean, dissimilar_from), seconds)
     chosen = best(gains, time_left, solved)
     trained = chosen.strategy != gains[0].strategy
-    name = "large_dissimilar" if many and unlike and trained else chosen.strategy
+    scratch = many and unlike and trained and time_left is None  # how long it takes is not known
+    name = "large_dissimilar" if scratch else chosen.strategy
     others = [one for one in gains if one.strategy != name and one.gain > 0]
+    second = max(others, key=lambda one: one.gain).strategy if others else None
     third = max(len(divergence) // 3, 1)
     measurements = {
         "training_pictures": len(labels),
@@ -98,7 +100,7 @@ def decide(
     }
     alone = [] if task.name == "multilabel" else [*np.array(task.classes)[counts == 1]]
     reason = _reason(name, alone, measurements, gains, many, unlike, solved, time_left)
-    return Decision(name, measurements, reason, others[-1].strategy if others else None)
+    return Decision(name, measurements, reason, second)
 
 
 def _measured(found: Survey, task: Task, labels: np.ndarray) -> dict:
@@ -183,5 +185,7 @@ def _expected(gains: Sequence[Expectation], time_left: float | None) -> str:
         if one.strategy != "small_similar":
             time = "" if one.seconds is None else f" in about {in_words(one.seconds)}"
             texts.append(f"{WAYS_IN_WORDS[one.strategy]} {one.gain * 100:+.1f} points{time}")
-    limit = "" if time_left is None else f", with {in_words(max(time_left, 1))} left"
+    limit = ""
+    if time_left is not None:
+        limit = f", with {in_words(time_left) if time_left > 0 else 'no time'} left"
     return f"by the benchmark, to be expected of {' and of '.join(texts)}{limit}"

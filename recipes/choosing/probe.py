@@ -6,15 +6,14 @@ alike, however few its pictures are: accuracies are balanced, the mean over the 
 share that is right.
 """
 
-import warnings
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 import pandas as pd
-from sklearn.metrics import balanced_accuracy_score
 
 from recipes.backbones.base import Backbone
+from recipes.transfer.balance import balanced
 
 NEIGHBOURS = 5
 
@@ -66,17 +65,6 @@ def strata(labels: np.ndarray) -> np.ndarray:
         return labels
     rarity = np.where(labels > 0, 1 / np.maximum(labels.sum(axis=0), 1), 0)
     return np.where(labels.any(axis=1), rarity.argmax(axis=1), -1)
-
-
-def balanced(labels: np.ndarray, said: np.ndarray) -> float:
-    """Balanced accuracy; of several labels all must be right, and each set of them counts alike."""
-    if labels.ndim == 2:
-        right = (said == labels).all(axis=1)
-        labels = np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
-        said = np.where(right, labels, -1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # wrong answers are of no class
-        return float(balanced_accuracy_score(labels, said))
 
 
 def h_score(features: np.ndarray, labels: np.ndarray) -> float:

@@ -19,7 +19,7 @@ from recipes.transfer import parallel
 from recipes.transfer.features import TrainingData
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
-from recipes.transfer.refine import calibrate
+from recipes.transfer.refine import LIKE, calibrate
 from recipes.transfer.state import TrainingDivergedError
 
 HEATS = (0.25, 0.5)
@@ -34,6 +34,7 @@ def race(
     note: Path | None = None,
     batch_size: int = 32,
     class_weights: np.ndarray | None = None,
+    usual: float = LIKE,
 ) -> pd.DataFrame:
     """Let strategies compete until one is left.
 
@@ -46,6 +47,7 @@ def race(
         note: a file in which finished trainings are kept, so that an interrupted race goes on.
         batch_size: pictures a step.
         class_weights: one weight a class.
+        usual: what is kept of fine-tuning where validation cannot tell.
 
     Returns:
         One row a training: `heat`, `strategy`, `val_loss` (log loss of calibrated probabilities,
@@ -66,7 +68,7 @@ def race(
             transfer = start(plan)
             try:
                 options = {"batch_size": batch_size, "class_weights": class_weights}
-                fine_tune(transfer, plan.scaled(share), data, **options)
+                fine_tune(transfer, plan.scaled(share), data, usual=usual, **options)
                 loss, accuracy = _result(transfer, plan, data)
             except TrainingDivergedError:
                 loss, accuracy = float("inf"), 0.0

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from recipes.choosing import probe, similarity
-from recipes.tasks import Task
+from recipes.transfer.balance import frozen_accuracy, kinds_of
 from recipes.transfer.features import TrainingData, outputs_of
 from recipes.transfer.model import TransferModel
 
@@ -46,7 +46,8 @@ def survey(
         sample: pictures that the stages are measured with, at the most; as many of each class as
             there are.
     """
-    backbone, part, labels = transfer.backbone, data["train"], labels_of(data)
+    backbone, part = transfer.backbone, data["train"]
+    labels = kinds_of(data.task, part.labels)
     rows = probe.drawn(probe.strata(labels), sample, data.seed)
     tensors = [*probe.pooled_stages(backbone), *similarity.moments_of(backbone)]
     widths = np.cumsum([int(tensor.shape[-1]) for tensor in tensors])
@@ -61,7 +62,7 @@ def survey(
     linear = None
     if stages is not None:
         said = data.cut(transfer, transfer.num_stages).solved(class_weights).outputs
-        linear = frozen_accuracy(data.task, labels, said)
+        linear = frozen_accuracy(data.task, part.labels, said)
     return Survey(divergence, stages, linear)
 
 
@@ -84,21 +85,3 @@ def divergence_of(transfer: TransferModel, data: TrainingData, *, sample: int = 
     places = np.cumsum([int(tensor.shape[-1]) for tensor in moments])[:-1]
     table = similarity.divergences(transfer.backbone, np.split(means, places))
     return float(table["divergence"].mean())
-
-
-def labels_of(data: TrainingData) -> np.ndarray:
-    """The training part's classes as integers, (n,); or several labels a picture, (n, labels)."""
-    task, labels = data.task, data["train"].labels
-    several = task.name == "multilabel" and task.units > 1
-    return labels if several else task.kinds(labels)
-
-
-def frozen_accuracy(task: Task, labels: np.ndarray, said: np.ndarray) -> float | None:
-    """The balanced accuracy of what was said of pictures of classes with two or more."""
-    if not len(said):
-        return None
-    rows = probe.measurable(labels)
-    decided = task.decide(said)
-    if labels.ndim == 1:
-        decided = task.kinds(decided)
-    return probe.balanced(labels[rows], decided[rows])

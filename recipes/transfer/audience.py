@@ -101,4 +101,4 @@ class _Relay(keras.callbacks.Callback):
         """With the running count, and the phase's name in the logs."""
         self.audience.tell_epoch(self.earlier + epoch, self.phase, logs or {})
         if self.audience.listeners and self.audience.model.stop_training:
-            self.model.stop_training = True
+            self.audience.state.cut_short = self.model.stop_training = True

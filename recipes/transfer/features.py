@@ -191,7 +191,8 @@ class Boundary:
         """
         part, known = self.data["train"], self.data.solutions
         weights = None if class_weights is None else class_weights.tolist()
-        key = f"{part.key} {self.transfer.backbone.name} {weights} {penalty}"
+        own = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(self._frozen.weights)}
+        key = f"{part.key} {digest(own)} {weights} {penalty}"
         if key not in known:
             known[key] = solve(
                 self.inputs("train"),

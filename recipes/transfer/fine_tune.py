@@ -20,11 +20,12 @@ from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import parallel
 from recipes.transfer.audience import Audience
+from recipes.transfer.balance import frozen_accuracy
 from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam
-from recipes.transfer.refine import LIKE, blend
+from recipes.transfer.refine import LIKE, UNLIKE, blend
 from recipes.transfer.state import State, StateKeeper, fingerprints, judged
 
 
@@ -57,8 +58,9 @@ def fine_tune(
         usual: the share of a blended phase's way that is kept where validation cannot tell.
 
     Returns:
-        The history, one row an epoch, and one audit a phase: how many variables moved, and what
-        was kept: the `penalty` of a solved phase, the `blend` or the `epoch`.
+        The history, one row an epoch, and one audit a phase: how many variables moved, what was
+        kept: the `penalty` of a solved phase, the `blend` or the `epoch`; and the epoch at which
+        it was `stopped`, where the clock or a callback did that.
 
     Raises:
         TrainingDivergedError: the loss is no longer finite; the last good state is kept.
@@ -203,9 +205,13 @@ def solve_phase(
     said = cut.outputs("train", transfer.model.output, "Judging")
     row = {"loss": data.task.loss(train.labels, said)}
     row["accuracy"] = data.task.accuracy(train.labels, said)
-    if len(found.outputs):
-        row["cross_validated_loss"] = data.task.loss(train.labels, found.outputs)
-        row["cross_validated_accuracy"] = data.task.accuracy(train.labels, found.outputs)
+    balanced = frozen_accuracy(data.task, train.labels, found.outputs)
+    if balanced is not None:
+        tried = ~np.isnan(found.outputs).any(axis=1)
+        labels, outputs = train.labels[tried], found.outputs[tried]
+        row["cross_validated_loss"] = data.task.loss(labels, outputs)
+        row["cross_validated_accuracy"] = data.task.accuracy(labels, outputs)
+        row["cross_validated_balanced_accuracy"] = balanced
     if known is None:
         held_out = cut.outputs("validation", transfer.model.output, "Judging")
         row |= judged(data.task, data["validation"].labels, held_out)
@@ -247,8 +253,9 @@ def train_phase(
     variables = transfer.model.variables
     if not state.start:
         state.start = fingerprints(variables)
-        state.put("origin", variables, transfer.model.trainable_variables)
+        state.put("origin", variables, _movable(transfer.model))
     last = phase.epochs if known is None else known.get("epoch", phase.epochs)
+    last = min(last, (known or {}).get("stopped", last))
     if known is not None and known.get("blend") == 0:
         last = 0  # nothing of it would be kept
     with bar("steps", data.verbose) as display:
@@ -278,12 +285,16 @@ def train_phase(
                 verbose=0,
                 callbacks=[_decay(phase, phase.epochs * steps), keeper, moving, *heard],
             )
+            if state.cut_short:
+                state.save(work)  # once more, now that the user's callbacks have been heard
+    stopped = {"stopped": state.epoch} if state.cut_short else {}
+    usual = usual if state.phase else UNLIKE  # a start that nothing was solved for is worth nothing
     if phase.blended:
         left = blend(cut, state, usual, None if known is None else known["blend"])
     else:
         state.restore("best", variables)
         left = state.kept()
-    _end(phase, cut, state, work, left)
+    _end(phase, cut, state, work, {**left, **stopped})
 
 
 def _end(phase: Phase, cut: Boundary, state: State, work: WorkFolder | None, left: dict) -> None:
@@ -325,11 +336,7 @@ def audit(
     Raises:
         RuntimeError: a frozen weight, or a statistic that the phase does not update, moved.
     """
-    free = {id(v) for v in model.trainable_variables}
-    for layer in model.layers:
-        statistics = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-        if statistics:
-            free.update(id(v) for v in layer.non_trainable_variables)
+    free = {id(v) for v in _movable(model)}
     weights = {id(v) for v in model.weights}
     rows = [
         (v.path, id(v) in free, old != new)
@@ -347,6 +354,15 @@ def audit(
         "moved": sum(moved for *_, moved in rows),
         "frozen": sum(not may_move for _, may_move, _ in rows),
     }
+
+
+def _movable(model: keras.Model) -> list:
+    """The variables that training may move: weights, and statistics of batch normalization."""
+    found = list(model.trainable_variables)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+            found += layer.non_trainable_variables
+    return found
 
 
 class _PhaseBar(keras.callbacks.Callback):

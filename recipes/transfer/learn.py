@@ -11,7 +11,7 @@ import pandas as pd
 from recipes import tasks
 from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import novelty
+from recipes.transfer import novelty, parallel
 from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.fine_tune import fine_tune
@@ -29,7 +29,8 @@ class Learned:
             thresholds that the validation part supports.
         history: one row an epoch of the training that was judged.
         audits: one a phase: what moved, and what was kept.
-        refit: the audits of the training on all pictures; empty where there was none.
+        refit: the audits of the training on all pictures; empty where there was none, as where
+            time had run out.
         temperatures: by which logits are divided.
         held_out: the distances of pictures that were not learned from, for `novelty`.
     """
@@ -70,7 +71,8 @@ def learn(
         class_weights: one weight a class.
         work: where the state is kept.
         listeners: callbacks of the user's own, which hear of the first training.
-        clock: says when training has to end.
+        clock: says when training has to end; the second one is left out where there is no time
+            for it, and has all that it needs where it was begun.
         unlike: whether the pictures are unlike the pretraining data.
     """
     transfer = start()
@@ -100,15 +102,23 @@ def learn(
         cut = replace(cut, data=replace(data, task=task))
         held_out = novelty.held_out(cut)
         found = Learned(cut, history, audits, [], temperatures, held_out)
-        if not refit:
+        if not (refit and parallel.from_first(_fits(history, data, clock))):
             return found
         State(judgement=_noted(found), arrays={"held_out/0000": held_out}).save(work)
         transfer = start()
     everything = found.cut.data.joined()
-    _, again = train(transfer, plan, everything, known=found.audits)
+    _, again = train(transfer, plan, everything, known=found.audits, clock=None)
     cut = _cut(transfer, plan, everything)
     cool(cut, found.temperatures)
     return replace(found, cut=cut, refit=again)
+
+
+def _fits(history: pd.DataFrame, data: TrainingData, clock: Clock | None) -> bool:
+    """Whether there is time to train once more, by what the first training took."""
+    if clock is None:
+        return True
+    rows = len(data["train"])
+    return history["seconds"].sum() * (1 + len(data["validation"]) / rows) <= clock.left
 
 
 def _cut(transfer: TransferModel, plan: FineTuneStrategy, data: TrainingData) -> Boundary:

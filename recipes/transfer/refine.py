@@ -51,7 +51,7 @@ def blend(
     drawn = np.random.default_rng(cut.data.seed).permutation(len(cut.data["validation"]))
     rows = np.sort(drawn[:MOST_JUDGED])
     targets, said = cut.data["validation"].labels[rows], []
-    solved = [audit.get("cross_validated_accuracy", 0.0) for audit in state.audits]
+    solved = [audit.get("cross_validated_balanced_accuracy", 0.0) for audit in state.audits]
     usual = 0.0 if max(solved, default=0.0) >= SOLVED_FROM else usual
     candidates = [share for share in BLENDS if share <= usual + MORE]
     for candidate in candidates:

@@ -20,6 +20,9 @@ from recipes.tasks import Task
 FOLDS = 5
 PENALTIES = tuple(10.0 ** np.arange(1.5, -3.5, -0.5))  # the strongest first: each starts the next
 STEPS = 200
+MOST = 4_096  # pictures by which the penalty is chosen
+LARGE = 4_096 * 1_280  # values from which threads pay, and single precision
+UNKNOWN_PENALTY = 0.03  # where no picture can be judged
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Solution:
         bias: (units,), float32.
         penalty: of the squared weights, of features that vary by 1 on the mean over the channels;
             chosen by cross-validation.
-        outputs: for each picture, of a classifier that learned from the other folds, (n, units).
+        outputs: for each picture, of a classifier that learned from the other folds, (n, units);
+            not a number where the picture was not judged: its class is in no other fold, or it is
+            not among the 4,096 that are drawn of more.
     """
 
     kernel: np.ndarray
@@ -79,10 +84,13 @@ def solve(
         >>> found.kernel.shape, bool((found.outputs.argmax(axis=1) == labels).mean() > 0.9)
         ((6, 2), True)
     """
-    views = features.astype("float64").reshape(-1, len(labels), features.shape[-1])
+    large = features.size > LARGE
+    views = features.astype("float32" if large else "float64")
+    views = views.reshape(-1, len(labels), features.shape[-1])
     # One scale for all channels: to give each its own makes much of those that hardly vary.
     mean, spread = views.mean(axis=(0, 1)), float(views.std(axis=(0, 1)).mean()) + 1e-12
-    views = (views - mean) / spread
+    views -= mean
+    views /= spread
     axes = None
     if views.shape[0] * len(labels) < views.shape[2]:
         # The solution lies in the span of the pictures: turned into it, the problem is smaller.
@@ -95,7 +103,7 @@ def solve(
         weights = class_weights[task.kinds(labels)]
     problem = _Problem(views, targets, weights, task.activation)
     outputs = np.empty((0, targets.shape[1]), "float32")
-    with threadpool_limits(1, "blas"):  # products this small only wait for other threads
+    with threadpool_limits(None if large else 1, "blas"):  # small products only wait for threads
         if penalty is None:
             penalty, outputs = _chosen(problem, labels, task, units, seed)
         kernel, bias = problem.solved(np.arange(len(labels)), [penalty])[0]
@@ -133,7 +141,7 @@ class _Problem:
         for penalty in penalties:
 
             def cost(flat, penalty=penalty):
-                kernel = flat[:-units].reshape(channels, units)
+                kernel = flat[:-units].reshape(channels, units).astype(x.dtype, copy=False)
                 logits = x @ kernel + flat[-units:]
                 if self.activation == "softmax":
                     logs = log_softmax(logits, axis=1)
@@ -150,6 +158,14 @@ class _Problem:
             found.append((start[:-units].reshape(channels, units), start[-units:]))
         return found
 
+    def known(self, learned: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+        """Which of some rows can be judged: those all of whose classes were learned from."""
+        targets, there = self.targets[held_out], self.targets[learned]
+        known = (targets == 0) | (there.max(axis=0) == 1)
+        if self.activation == "sigmoid":
+            known &= (targets == 1) | (there.min(axis=0) == 0)
+        return known.all(axis=1)
+
     def outputs(self, rows: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
         """Probabilities for the first view of some of the rows."""
         logits = self.views[0, rows] @ kernel + bias
@@ -161,24 +177,36 @@ def _chosen(
     problem: _Problem, labels: np.ndarray, task: Task, units: np.ndarray | None, seed: int
 ) -> tuple[float, np.ndarray]:
     """The penalty with the smallest cross-validated loss, and what was said of each picture."""
-    outputs = np.zeros((len(PENALTIES), *problem.targets.shape), "float32")
-    tried = np.zeros(len(labels), bool)
-    for learned, held_out in _folds(labels, task, units, seed):
-        tried[held_out] = True
+    outputs = np.full((len(PENALTIES), *problem.targets.shape), np.nan, "float32")
+    units = np.arange(len(labels)) if units is None else units
+    rows = _drawn(units, seed)
+    for learned, held_out in _folds(labels[rows], task, units[rows], seed):
+        learned, held_out = rows[learned], rows[held_out]
+        held_out = held_out[problem.known(learned, held_out)]
+        if not len(held_out):
+            continue
         for place, (kernel, bias) in enumerate(problem.solved(learned, list(PENALTIES))):
             outputs[place, held_out] = problem.outputs(held_out, kernel, bias)
-    if not tried.all():
-        return 0.03, np.empty((0, problem.targets.shape[1]), "float32")
-    losses = [task.loss(labels, said) for said in outputs]
+    tried = ~np.isnan(outputs[0]).any(axis=1)
+    if not tried.any():
+        return UNKNOWN_PENALTY, outputs[0]
+    losses = [task.loss(labels[tried], said[tried]) for said in outputs]
     best = int(np.argmin(losses))
     return float(PENALTIES[best]), outputs[best]
 
 
+def _drawn(units: np.ndarray, seed: int) -> np.ndarray:
+    """The rows by which the penalty is chosen: all, or whole units of about `MOST`."""
+    names, places, counts = np.unique(units, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    enough = np.searchsorted(np.cumsum(counts[order]), MOST) + 1
+    return np.flatnonzero(np.isin(places, order[:enough]))
+
+
 def _folds(
-    labels: np.ndarray, task: Task, units: np.ndarray | None, seed: int
+    labels: np.ndarray, task: Task, units: np.ndarray, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows to learn from and rows to judge by; classes are spread evenly, units stay whole."""
-    units = np.arange(len(labels)) if units is None else units
     count = min(FOLDS, len(np.unique(units)))
     if count < 2:
         return

@@ -105,10 +105,10 @@ class Pace:
             A strategy of as many phases or fewer, and whether there is a second training. Phases
             that cannot have a quarter of their epochs are left out, but for the first.
         """
-        if self.of(plan, refit) <= left:
+        if not plan.phases or self.of(plan, refit) <= left:
             return plan, refit
         if refit and self.of(plan) <= left:
-            return plan, all(phase.solved for phase in plan.phases)
+            return plan, False
         for share in (0.75, 0.5, 0.25):
             shorter = plan.scaled(share)
             if self.of(shorter) <= left:

@@ -14,6 +14,7 @@ import keras_tuner
 from recipes import backbones, strategies
 from recipes.backbones.base import Backbone
 from recipes.choosing import choose
+from recipes.choosing.survey import divergence_of
 from recipes.images import augment
 from recipes.images.parts import ArrayCache, Collection
 from recipes.lookup import find
@@ -22,6 +23,7 @@ from recipes.settings import ModelSettings, Settings, options_of
 from recipes.strategies import AUTO, FineTuneStrategy, Phase
 from recipes.transfer.features import TrainingData, features
 from recipes.transfer.fine_tune import fine_tune
+from recipes.transfer.refine import LIKE, UNLIKE
 from recipes.tuning.problem import Problem
 from recipes.tuning.protocol import check_shares
 from recipes.tuning.space import decoded, draw, resolve
@@ -181,6 +183,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
         self.verbose = verbose
         self.folder: Path | None = None
         self._data: TrainingData | None = None
+        self._unlike: bool | None = None
 
     def __getstate__(self):
         return {**self.__dict__, "_data": None}
@@ -237,12 +240,22 @@ class TransferHyperModel(keras_tuner.HyperModel):
             replace(self._opened(), augmentation=augmentation),
             batch_size=values.get("batch_size", training.batch_size),
             listeners=copy.deepcopy(self.callbacks),
+            usual=self._usual(plan),
         )
         for callback in callbacks:
             if isinstance(callback, TrialCurve):
                 callback.keep(history["val_loss"].tolist())
         kept = audits[-1]
         return {name: kept[name] for name in kept if name.startswith("val_")}
+
+    def _usual(self, plan: FineTuneStrategy) -> float:
+        """What is kept of fine-tuning where validation cannot tell, measured once."""
+        if plan.weights == "initial" or not any(phase.blended for phase in plan.phases):
+            return LIKE
+        if self._unlike is None:
+            found = divergence_of(self._start, self._opened())
+            self._unlike = found >= self.settings.choosing.dissimilar_from
+        return UNLIKE if self._unlike else LIKE
 
 
 def _options() -> list[str]:

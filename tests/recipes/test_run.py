@@ -196,3 +196,14 @@ def test_names_that_look_like_numbers_stay_names(output):
     run = Run.load(output.parent)
     assert run.predictions.iloc[0].tolist() == ["01/1.png", "01", "7"]
     assert run.dataset.iloc[0].tolist() == ["01/1.png", "01", 32]
+
+
+def test_what_came_to_no_state_is_not_of_use_to_other_settings(output):
+    with WorkFolder.open(output, SETTINGS) as work:
+        (work.folder / "cache").mkdir()
+        (work.folder / "plan.json").write_text("{}")
+    with WorkFolder.open(output, SETTINGS) as again:
+        assert (again.folder / "plan.json").exists()
+    with WorkFolder.open(output, {**SETTINGS, "seed": 1}) as other:
+        assert not (other.folder / "plan.json").exists()
+        assert (other.folder / "cache").exists()

@@ -106,6 +106,21 @@ def test_the_expected_gains_and_times_are_said():
     assert "with 2 minutes left" in decision.reason
 
 
+def test_from_scratch_is_not_begun_where_time_is_limited():
+    labels = np.array([0, 1] * 2_000)
+    assert decide(TASK, labels, found(0.5, 0.5)).strategy == "large_dissimilar"
+    assert decide(TASK, labels, found(0.5, 0.5), time_left=1e6).strategy == "small_dissimilar"
+
+
+@pytest.mark.parametrize(
+    ("divergence", "second"), [(0.05, "small_dissimilar"), (0.2, "large_similar")]
+)
+def test_the_second_is_the_one_that_is_expected_to_bring_most(divergence, second):
+    decision = decide(TASK, np.array([0, 1] * 20), found(divergence, 0.98))
+    assert decision.strategy == "small_similar"
+    assert decision.runner_up == second
+
+
 def test_the_thresholds_can_be_chosen():
     labels = np.array([0, 1] * 50)
     few = {"large_from": 50, "dissimilar_from": 0.05}

@@ -12,6 +12,8 @@ from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import model as transfer_model
 from recipes.transfer.clock import Clock
 from recipes.transfer.fine_tune import audit, fine_tune, stretches, train_phase
+from recipes.transfer.refine import blend
+from recipes.transfer.solve import solve
 from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
 from tests.recipes.transfer.tiny import SIDE, build_tiny, digits_part, training_data
 
@@ -259,8 +261,69 @@ def test_a_solved_classifier_keeps_what_it_has_unless_validation_is_sure(tmp_pat
         coloured[name] = replace(part, pixels=part.pixels // 8 + colours, key=f"coloured {name}")
     transfer = build_tiny()
     _, audits = fine_tune(transfer, SOLVED, training_data(coloured, tmp_path), usual=1.0)
-    assert audits[0]["cross_validated_accuracy"] >= 0.95
+    assert audits[0]["cross_validated_balanced_accuracy"] >= 0.95
     assert audits[1]["blend"] == 0.0
+
+
+def test_a_majority_that_is_always_said_has_solved_nothing(tmp_path):
+    """Of noise nothing can be told; 95 % of one class are right, a third of the classes."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [88, 4, 4])
+    noise = rng.integers(0, 255, (96, SIDE, SIDE, 3)).astype("uint8")
+    train = replace(DATA["train"], pixels=noise, labels=labels, key="noise")
+    data = training_data({**DATA, "train": train}, tmp_path)
+    _, audits = fine_tune(build_tiny(), SOLVED, data, usual=1.0)
+    assert audits[0]["cross_validated_accuracy"] > 0.85
+    assert audits[0]["cross_validated_balanced_accuracy"] < 0.5
+
+
+def test_a_blend_takes_moving_statistics_along(tmp_path):
+    phase = replace(SOLVED.phases[1], reduced=0.0, update_batch_norm=True)
+    strategy = replace(SOLVED, phases=(SOLVED.phases[0], phase))
+    start, blended = build_tiny(), build_tiny()
+    known = [{"penalty": 0.1}, {"blend": 0.0}]
+    fine_tune(start, replace(SOLVED, phases=SOLVED.phases[:1]), training_data(DATA), known=known)
+    before = values_of(start.model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recipes.transfer.fine_tune.blend", back_to_the_start)
+        fine_tune(blended, strategy, training_data(DATA, tmp_path))
+    names = [path for path in before if "moving" in path]
+    after = values_of(blended.model)
+    assert names
+    for path in names:
+        np.testing.assert_array_equal(before[path], after[path])
+
+
+def back_to_the_start(cut, state, usual, share=None):
+    return blend(cut, state, usual, 0.0)
+
+
+def test_a_callback_that_stops_ends_the_phase_on_smaller_pictures_too(tmp_path):
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(
+            stop.model, "stop_training", logs["phase"] == "everything"
+        )
+    )
+    data = training_data(LARGE, tmp_path)
+    history, audits = fine_tune(build_tiny(side=LARGE_SIDE), SOLVED, data, listeners=[stop])
+    assert history["phase"].tolist() == ["classifier", "everything"]
+    assert audits[1]["stopped"] == 1
+    again, _ = fine_tune(
+        build_tiny(side=LARGE_SIDE), SOLVED, data, known=[audits[0], {**audits[1], "blend": 1.0}]
+    )
+    assert again["phase"].tolist() == ["classifier", "everything"]
+
+
+def test_a_classifier_is_solved_anew_on_features_that_have_moved(tmp_path):
+    middle = Phase("later", 0.5, 2, 1e-2)
+    strategy = replace(SOLVED, phases=(strategies.HEAD, middle, strategies.HEAD))
+    transfer, data = build_tiny(), training_data(DATA, tmp_path)
+    _, audits = fine_tune(transfer, strategy, data)
+    frozen = transfer.frozen_part(transfer.num_stages)
+    features = frozen.predict(DATA["train"].pixels, verbose=0)
+    expected = solve(features, DATA["train"].labels, data.task, penalty=audits[2]["penalty"])
+    kernel = transfer.model.layers[-1].kernel.numpy()
+    np.testing.assert_allclose(kernel, expected.kernel, atol=1e-2 * np.abs(kernel).max())
 
 
 def test_the_rate_rises_to_the_phase_s_own_and_falls_to_zero(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from recipes import strategies
 from recipes.strategies import STRATEGIES, FineTuneStrategy, Phase
 from recipes.transfer import features
+from recipes.transfer.clock import Clock
 from recipes.transfer.learn import learn
 from recipes.transfer.solve import solve
 from tests.recipes.transfer.tiny import TASK, build_tiny, digits_part, training_data
@@ -78,3 +79,19 @@ def test_the_held_out_distances_are_those_of_before(tmp_path):
     found = learn(build_tiny, TRAINED, data(tmp_path / "b"), refit=True, unlike=True)
     np.testing.assert_array_equal(alone.held_out, found.held_out)
     assert len(found.held_out) == len(PARTS["validation"])
+
+
+def test_where_time_has_run_out_the_first_training_is_kept(tmp_path):
+    found, alone = (
+        learn(build_tiny, TRAINED, training_data(PARTS, tmp_path), refit=refit, clock=Clock(0.0))
+        for refit in (True, False)
+    )
+    assert not found.refit
+    assert found.audits[1]["stopped"] == 1
+    for one, other in zip(
+        *(f.cut.transfer.model.get_weights() for f in (found, alone)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert learn(
+        build_tiny, TRAINED, training_data(PARTS, tmp_path), refit=True, clock=Clock(1e6)
+    ).refit

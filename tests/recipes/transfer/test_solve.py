@@ -7,6 +7,7 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from recipes.tasks import Binary, Multiclass, Multilabel
 from recipes.transfer import solve as module
+from recipes.transfer.balance import frozen_accuracy
 from recipes.transfer.solve import PENALTIES, solve
 
 CLASSES = tuple("abcd")
@@ -60,7 +61,7 @@ def test_the_penalty_is_the_best_in_cross_validation_and_no_picture_judged_itsel
     x, y = digits()
     task = Multiclass(CLASSES)
     found = solve(x, y, task, seed=3)
-    folds = list(module._folds(y, task, None, 3))
+    folds = list(module._folds(y, task, np.arange(len(y)), 3))
     losses = {}
     for penalty in PENALTIES:
         said = np.zeros((len(y), 4))
@@ -137,3 +138,46 @@ def test_labels_of_their_own_have_a_solution():
     x = np.random.default_rng(0).normal(size=(5, 8))
     found = solve(x, labels, Multilabel(("a", "b", "c")))
     assert found.outputs.shape == (5, 3)
+
+
+def test_a_class_that_is_all_in_one_unit_is_not_judged_and_does_not_decide():
+    x, y = digits(90, classes=3)
+    rare = np.flatnonzero(y == 2)[:5]
+    rows = np.concatenate([np.flatnonzero(y < 2), rare])
+    x, y = x[rows], y[rows]
+    units = np.where(y == 2, 1_000, np.arange(len(y)))
+    found = solve(x, y, Multiclass(CLASSES[:3]), units=units)
+    judged = ~np.isnan(found.outputs).any(axis=1)
+    np.testing.assert_array_equal(judged, y < 2)
+    others = solve(x[y < 2], y[y < 2], Multiclass(CLASSES[:2]))
+    assert abs(np.log10(found.penalty / others.penalty)) <= 1
+    assert frozen_accuracy(Multiclass(CLASSES[:3]), y, found.outputs) > 0.95
+
+
+def test_flags_that_are_never_or_always_set_elsewhere_are_not_judged():
+    flags = np.array([[0.0], [0.0], [0.0], [1.0]], "float32")
+    problem = module._Problem(np.zeros((1, 4, 2)), flags, np.ones(4), "sigmoid")
+    learned, held_out = np.array([0, 1]), np.array([2, 3])
+    assert problem.known(learned, held_out).tolist() == [True, False]
+    assert problem.known(np.array([3]), held_out).tolist() == [False, True]
+
+
+def test_the_penalty_is_chosen_by_whole_units_of_many_pictures(monkeypatch):
+    x, y = digits()
+    units = np.arange(len(y)) // 3
+    whole = solve(x, y, Multiclass(CLASSES), units=units)
+    monkeypatch.setattr(module, "MOST", 50)
+    found = solve(x, y, Multiclass(CLASSES), units=units)
+    judged = ~np.isnan(found.outputs).any(axis=1)
+    assert 50 <= judged.sum() < 56
+    assert all(len(set(judged[units == unit])) == 1 for unit in units)
+    assert found.kernel.shape == whole.kernel.shape
+
+
+def test_many_features_are_solved_in_single_precision(monkeypatch):
+    x, y = digits()
+    exact = solve(x, y, Multiclass(CLASSES), penalty=0.1)
+    monkeypatch.setattr(module, "LARGE", 0)
+    found = solve(x, y, Multiclass(CLASSES), penalty=0.1)
+    one, other = (softmax(x @ s.kernel.astype("float64") + s.bias) for s in (exact, found))
+    np.testing.assert_allclose(one, other, atol=2e-3)

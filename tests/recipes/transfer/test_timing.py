@@ -76,3 +76,8 @@ def test_a_strategy_of_one_s_own_can_be_fitted(pace):
     fitted, refit = pace.fitted(mine, True, 0.0)
     assert fitted.phases[0].epochs == 10
     assert not refit
+
+
+def test_a_strategy_without_phases_fits(pace):
+    nothing = FineTuneStrategy("nothing", "pretrained", (), "")
+    assert pace.fitted(nothing, False, 0.0) == (nothing, False)
