@@ -118,7 +118,8 @@ def _fits(history: pd.DataFrame, data: TrainingData, clock: Clock | None) -> boo
     if clock is None:
         return True
     rows = len(data["train"])
-    return history["seconds"].sum() * (1 + len(data["validation"]) / rows) <= clock.left
+    needed = float(history["seconds"].sum()) * (1 + len(data["validation"]) / rows)
+    return needed <= clock.left
 
 
 def _cut(transfer: TransferModel, plan: FineTuneStrategy, data: TrainingData) -> Boundary:
