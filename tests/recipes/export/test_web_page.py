@@ -26,7 +26,7 @@ from tests.recipes.export.pages import (
 from tests.recipes.images import pictures
 from tests.recipes.images.pictures import encoded
 
-OPTIONS = {"image_size": 64, "epochs": 2, "strategy": "head_only", "verbose": False}
+OPTIONS = {"image_size": 96, "epochs": 2, "strategy": "head_only", "verbose": False}
 TASKS = ("multiclass", "binary", "multilabel")
 UNKNOWN = (".tiff", ".ppm", ".tga", ".jp2")  # of these formats a browser knows nothing
 RED = Reading(background="red")
