@@ -44,7 +44,7 @@ from sklearn.metrics import log_loss
 
 from recipes import backbones
 
-from strategies import KEYS, difference, link_cell, train  # isort: skip
+from strategies import KEYS, cells_of, difference, link_cell, train  # isort: skip
 
 BACKBONE, SIZE = "efficientnet_lite0", (224, 224)
 REQUIREMENTS = (
@@ -199,13 +199,7 @@ def main() -> None:
     python = prepare(options.environment) if set(EPOCHS) & set(options.peers) else None
     rows = pd.read_csv(options.csv).to_dict("records") if options.csv.exists() else []
     done = {(*(row[key] for key in KEYS), row["peer"]) for row in rows}
-    wanted = [
-        (Path(folder), int(count), seed)
-        for seed in options.seeds
-        for folder, _, counts in (cell.partition("=") for cell in options.cells)
-        for count in counts.split(",")
-    ]
-    for folder, per_class, seed in wanted:
+    for folder, per_class, seed in cells_of(options.cells, options.seeds):
         key = (folder.name, per_class, seed)
         missing = [name for name in options.peers if (*key, name) not in done]
         with tempfile.TemporaryDirectory() as place:

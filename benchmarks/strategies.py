@@ -17,6 +17,7 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,6 +39,14 @@ MOST_TESTED = 1_000
 SCRATCH_FROM = 300
 UNLIKE_FROM = ChoosingSettings.dissimilar_from
 KEYS = ["set", "per_class", "seed"]
+
+
+def cells_of(cells: list[str], seeds: list[int]) -> Iterator[tuple[Path, int, int]]:
+    """Folder, pictures a class and seed of each cell, as the command line names them."""
+    for seed in seeds:
+        for folder, _, counts in (cell.partition("=") for cell in cells):
+            for count in counts.split(","):
+                yield Path(folder), int(count), seed
 
 
 def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | None:
@@ -199,13 +208,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = pd.read_csv(options.csv).to_dict("records") if options.csv.exists() else []
     done = {(*(row[key] for key in KEYS), row["strategy"]) for row in rows}
-    wanted = [
-        (Path(folder), int(count), seed)
-        for seed in options.seeds
-        for folder, _, counts in (cell.partition("=") for cell in options.cells)
-        for count in counts.split(",")
-    ]
-    for folder, per_class, seed in wanted:
+    for folder, per_class, seed in cells_of(options.cells, options.seeds):
         key = (folder.name, per_class, seed)
         missing = [name for name in options.strategies if (*key, name) not in done]
         if per_class < SCRATCH_FROM and "large_dissimilar" in missing:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from strategies import link_cell  # isort: skip
+from strategies import cells_of, link_cell  # isort: skip
 
 HERE = Path(__file__).resolve().parents[1]
 # Run by each of the versions, with its own list of parts.
@@ -64,18 +64,15 @@ def main() -> None:
         command = ["git", "worktree", "add", "--quiet", "--detach", str(other), options.revision]
         subprocess.run(command, cwd=HERE, check=True)
         try:
-            for cell in options.cells:
-                name, _, counts = cell.partition("=")
-                for per_class in map(int, counts.split(",")):
-                    folder = Path(name)
-                    key = f"{folder.name} {per_class}"
-                    link_cell(folder, Path(place) / key, per_class, options.seed)
-                    for version, tree in (("before", other), ("now", HERE)):
-                        output = Path(place) / f"{key} {version}"
-                        found = trained(tree, Path(place) / key, output, options.seed)
-                        parts[key, version] = pd.Series(found.pop("parts"))
-                        rows.append({"cell": key, "version": version, **found})
-                        print(rows[-1], flush=True)
+            for folder, per_class, seed in cells_of(options.cells, [options.seed]):
+                key = f"{folder.name} {per_class}"
+                link_cell(folder, Path(place) / key, per_class, seed)
+                for version, tree in (("before", other), ("now", HERE)):
+                    output = Path(place) / f"{key} {version}"
+                    found = trained(tree, Path(place) / key, output, seed)
+                    parts[key, version] = pd.Series(found.pop("parts"))
+                    rows.append({"cell": key, "version": version, **found})
+                    print(rows[-1], flush=True)
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", str(other)], cwd=HERE)
     table = pd.DataFrame(rows)
