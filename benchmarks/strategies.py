@@ -31,6 +31,7 @@ from recipes.choosing.expected import SHARES, best, expectations, kind_of
 from recipes.images.parts import ArrayCache, Collection
 from recipes.run import Decision
 from recipes.settings import ChoosingSettings, Settings
+from recipes.strategies import FineTuneStrategy
 from recipes.transfer.features import TrainingData
 from recipes.transfer.refine import SOLVED_FROM
 
@@ -80,7 +81,13 @@ def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | No
     return place
 
 
-def train(cell: Path, strategy: str, image_size: int | None, seed: int) -> dict:
+def train(
+    cell: Path,
+    strategy: str | FineTuneStrategy,
+    image_size: int | None,
+    seed: int,
+    refit: bool | None = None,
+) -> dict:
     """One training by `fit_folder`."""
     with tempfile.TemporaryDirectory() as place:
         run = recipes.fit_folder(
@@ -89,6 +96,7 @@ def train(cell: Path, strategy: str, image_size: int | None, seed: int) -> dict:
             strategy=strategy,
             image_size=image_size,
             seed=seed,
+            refit=refit,
             near_copies=False,
             verbose=False,
         )

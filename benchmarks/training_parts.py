@@ -3,9 +3,10 @@
 Trains everything from the pretrained weights (`large_similar`) on folders of pictures: as the
 library does it, with one part left out or changed at a time, and with one that the library does
 not have. Writes one row a training to a CSV file, goes on where it stopped, and prints the
-accuracy and the log loss of each variant.
+accuracy and the log loss of each variant. All but one variant leave the validation part's pictures
+unlearned, so that the second training in the end is measured like the other parts.
 
-    python benchmarks/training_parts.py photos/ drawings/ --per-class 8 30 --csv parts.csv
+    python benchmarks/training_parts.py photos=8,30 drawings=30 --seeds 0 1 --csv parts.csv
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -29,7 +31,7 @@ from recipes.transfer import fine_tune
 from recipes.transfer.optimizer import StagewiseAdam
 from recipes.transfer.state import StateKeeper, to_numpy
 
-from strategies import link_cell, train  # isort: skip
+from strategies import KEYS, cells_of, link_cell, train  # isort: skip
 
 
 class Randomized:
@@ -118,7 +120,9 @@ VARIANTS = {
     "half the steps": {"steps": 40},
     "twice the steps": {"steps": 160},
     "full size throughout": {"reduced": 0.0},
+    "all of the last weights": {},
     "best epoch, not blended": {"reduced": 0.0, "blended": False},
+    "learned again from all": {},
 }
 ADDED = {
     "RandAugment": lambda: {"vary": Randomized()},
@@ -127,28 +131,22 @@ ADDED = {
     "CutMix of every other batch": lambda: mixing(keras.layers.CutMix(1.0, seed=0), every=2),
     "L2-SP": lambda: {"StagewiseAdam": Pulled},
     "mean of three epochs": lambda: {"StateKeeper": Averaging},
+    "all of the last weights": lambda: {"blend": partial(fine_tune.blend, share=1.0)},
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--per-class", nargs="+", type=int, default=[8, 30])
+    parser.add_argument("cells", nargs="+", help="folder=pictures a class, several by commas")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--variants", nargs="+", default=[*VARIANTS, *ADDED])
     parser.add_argument("--image-size", type=int)
     parser.add_argument("--csv", type=Path, default=Path("training_parts.csv"))
     options = parser.parse_args()
     rows = pd.read_csv(options.csv).to_dict("records") if options.csv.exists() else []
-    columns = ["set", "per_class", "seed", "variant"]
+    columns = [*KEYS, "variant"]
     done = {tuple(row[name] for name in columns) for row in rows}
-    cells = [
-        (folder, per_class, seed)
-        for seed in options.seeds
-        for per_class in options.per_class
-        for folder in options.folders
-    ]
-    for folder, per_class, seed in cells:
+    for folder, per_class, seed in cells_of(options.cells, options.seeds):
         with tempfile.TemporaryDirectory() as place:
             cell = link_cell(folder, Path(place), per_class, seed)
             for name in options.variants if cell else []:
@@ -161,7 +159,8 @@ def main() -> None:
                 with ExitStack() as patches:
                     for attribute, other in ADDED.get(name, dict)().items():
                         patches.enter_context(patch.object(fine_tune, attribute, other))
-                    row = train(cell, plan, options.image_size, seed)
+                    again = name == "learned again from all"
+                    row = train(cell, plan, options.image_size, seed, refit=again)
                 rows.append(dict(zip(columns, key, strict=True)) | row)
                 pd.DataFrame(rows).to_csv(options.csv, index=False)
                 print(*key, f"{row['accuracy']:.3f} {row['log_loss']:.3f}", flush=True)
