@@ -14,7 +14,6 @@ import os
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -29,6 +28,7 @@ from recipes.images.pipeline import Batches
 from recipes.strategies import STRATEGIES
 from recipes.transfer import fine_tune
 from recipes.transfer.optimizer import StagewiseAdam
+from recipes.transfer.refine import blend
 from recipes.transfer.state import StateKeeper, to_numpy
 
 from strategies import KEYS, cells_of, link_cell, train  # isort: skip
@@ -120,7 +120,6 @@ VARIANTS = {
     "half the steps": {"steps": 40},
     "twice the steps": {"steps": 160},
     "full size throughout": {"reduced": 0.0},
-    "all of the last weights": {},
     "best epoch, not blended": {"reduced": 0.0, "blended": False},
     "learned again from all": {},
 }
@@ -131,7 +130,9 @@ ADDED = {
     "CutMix of every other batch": lambda: mixing(keras.layers.CutMix(1.0, seed=0), every=2),
     "L2-SP": lambda: {"StagewiseAdam": Pulled},
     "mean of three epochs": lambda: {"StateKeeper": Averaging},
-    "all of the last weights": lambda: {"blend": partial(fine_tune.blend, share=1.0)},
+    "all of the last weights": lambda: {
+        "blend": lambda cut, state, usual, share: blend(cut, state, usual, 1.0)
+    },
 }
 
 
