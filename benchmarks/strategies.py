@@ -50,8 +50,8 @@ def cells_of(cells: list[str], seeds: list[int]) -> Iterator[tuple[Path, int, in
                 yield Path(folder), int(count), seed
 
 
-def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | None:
-    """Links to so many pictures a class for training, some for validation, the rest for testing."""
+def usable(folder: Path) -> pd.DataFrame:
+    """The pictures of a folder, each once: path, class, and the group that stays together."""
     frame = recipes.scan(folder, verbose=False)
     frame = frame[frame["status"] == "ok"].drop_duplicates("hash")
     table = folder.with_suffix(".csv")
@@ -59,10 +59,14 @@ def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | No
     if table.exists():
         listed = pd.read_csv(table)
         groups = listed.dropna(subset="group").set_index("file")["group"].astype(str).to_dict()
-    group = frame["path"].map(lambda path: groups.get(path, path))
+    return frame.assign(group=frame["path"].map(lambda path: groups.get(path, path)))
+
+
+def drawn(frame: pd.DataFrame, per_class: int, seed: int) -> dict[str, list[int]] | None:
+    """Rows: so many a class for training, some for validation, up to 1,000 others for testing."""
     rng = np.random.default_rng(seed)
-    names = rng.permutation(group.unique())
-    tested = group.isin(names[: int(len(names) * TEST_SHARE)])
+    names = rng.permutation(frame["group"].unique())
+    tested = frame["group"].isin(names[: int(len(names) * TEST_SHARE)])
     held_out = max(2, round(per_class * VALIDATION_SHARE))
     rows = {"test": list(rng.permutation(frame.index[tested])[:MOST_TESTED])}
     rows |= {"train": [], "validation": []}
@@ -72,13 +76,20 @@ def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | No
             return None
         rows["train"] += order[:per_class]
         rows["validation"] += order[per_class : per_class + held_out]
-    for part, chosen in rows.items():
+    return rows
+
+
+def link_cell(folder: Path, place: Path, per_class: int, seed: int) -> Path | None:
+    """Links to the pictures of a cell, by part and class."""
+    frame = usable(folder)
+    rows = drawn(frame, per_class, seed)
+    for part, chosen in (rows or {}).items():
         for row in chosen:
             path = Path(frame.loc[row, "path"])
             link = place / part / frame.loc[row, "class"] / path.name
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to((folder / path).resolve())
-    return place
+    return place if rows else None
 
 
 def train(

@@ -164,6 +164,10 @@ class Boundary:
         return self.transfer.frozen_part(self.first)  # one for all parts: it is compiled once
 
     @cached_property
+    def _tails(self) -> dict[int, keras.Model]:
+        return {}  # by what they end with: each is compiled once
+
+    @cached_property
     def reducible(self) -> bool:
         """Whether there is a smaller size of pictures that the model takes and that is not tiny."""
         smaller, own = _reduced(self.transfer.backbone.image_size), self.transfer.model.input_shape
@@ -228,9 +232,10 @@ class Boundary:
         start = self.transfer.boundary(self.first)
         if tensor is start:
             return (inputs if rows is None else inputs[rows]).astype("float32")
-        tail = keras.Model(start, tensor)
+        if id(tensor) not in self._tails:
+            self._tails[id(tensor)] = keras.Model(start, tensor)
         options = {"label": label, "verbose": self.data.verbose, "batch_size": batch_size}
-        return outputs_of(tail, inputs, rows, **options)
+        return outputs_of(self._tails[id(tensor)], inputs, rows, **options)
 
 
 def outputs_of(

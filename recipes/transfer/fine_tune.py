@@ -207,8 +207,7 @@ def solve_phase(
     row["accuracy"] = data.task.accuracy(train.labels, said)
     balanced = frozen_accuracy(data.task, train.labels, found.outputs)
     if balanced is not None:
-        tried = ~np.isnan(found.outputs).any(axis=1)
-        labels, outputs = train.labels[tried], found.outputs[tried]
+        labels, outputs = train.labels[found.judged], found.outputs[found.judged]
         row["cross_validated_loss"] = data.task.loss(labels, outputs)
         row["cross_validated_accuracy"] = data.task.accuracy(labels, outputs)
         row["cross_validated_balanced_accuracy"] = balanced

@@ -10,7 +10,7 @@ import pandas as pd
 
 from recipes import tasks
 from recipes.run import WorkFolder
-from recipes.strategies import FineTuneStrategy
+from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import novelty, parallel
 from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
@@ -88,7 +88,7 @@ def learn(
     if state.judgement:
         task = tasks.from_dict(state.judgement["task"])
         found = Learned(
-            _cut(transfer, plan, replace(data, task=task)),
+            _cut(transfer, plan, replace(data, task=task), state.judgement["audits"]),
             pd.DataFrame(state.judgement["history"]),
             state.judgement["audits"],
             [],
@@ -97,8 +97,9 @@ def learn(
         )
     else:
         history, audits = train(transfer, plan, data, listeners=listeners)
-        cut = _cut(transfer, plan, data)
-        temperatures, task = calibrate(cut)
+        cut = _cut(transfer, plan, data, audits)
+        alone = [phase.solved for phase in _kept(plan, audits)] == [True]
+        temperatures, task = calibrate(cut, cut.solved(class_weights) if alone else None)
         cut = replace(cut, data=replace(data, task=task))
         held_out = novelty.held_out(cut)
         found = Learned(cut, history, audits, [], temperatures, held_out)
@@ -108,7 +109,7 @@ def learn(
         transfer = start()
     everything = found.cut.data.joined()
     _, again = train(transfer, plan, everything, known=found.audits, clock=None)
-    cut = _cut(transfer, plan, everything)
+    cut = _cut(transfer, plan, everything, again)
     cool(cut, found.temperatures)
     return replace(found, cut=cut, refit=again)
 
@@ -122,10 +123,18 @@ def _fits(history: pd.DataFrame, data: TrainingData, clock: Clock | None) -> boo
     return needed <= clock.left
 
 
-def _cut(transfer: TransferModel, plan: FineTuneStrategy, data: TrainingData) -> Boundary:
-    """The model where the layers that no phase trained end."""
-    firsts = [phase.first_trainable(transfer.num_stages) for phase in plan.phases]
+def _cut(
+    transfer: TransferModel, plan: FineTuneStrategy, data: TrainingData, audits: Sequence[dict]
+) -> Boundary:
+    """The model where the layers end of which no phase's training was kept."""
+    firsts = [phase.first_trainable(transfer.num_stages) for phase in _kept(plan, audits)]
     return data.cut(transfer, min(firsts, default=0))
+
+
+def _kept(plan: FineTuneStrategy, audits: Sequence[dict]) -> list[Phase]:
+    """The phases of whose training something was kept."""
+    both = zip(plan.phases, audits, strict=False)
+    return [phase for phase, audit in both if audit.get("blend") != 0]
 
 
 def _noted(found: Learned) -> dict:

@@ -6,6 +6,7 @@ import numpy as np
 
 from recipes.tasks import Task
 from recipes.transfer.features import Boundary
+from recipes.transfer.solve import Solution
 from recipes.transfer.state import State, judged, to_numpy
 
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -92,21 +93,27 @@ def chosen(losses: Sequence[np.ndarray], usual: int) -> int:
     return int(np.argmax(surely)) if max(surely) > 0 else usual
 
 
-def calibrate(cut: Boundary) -> tuple[np.ndarray, Task]:
-    """Build the validation part's temperature into a trained model's last layer.
+def calibrate(cut: Boundary, solution: Solution | None = None) -> tuple[np.ndarray, Task]:
+    """Build a temperature into a trained model's last layer.
 
-    Which class is likeliest stays as it is for every picture.
+    Which class is likeliest stays as it is for every picture. The validation part says how sure
+    the model should be; where the classifier was solved, its cross-validation over the training
+    part has a say too, since a few validation pictures can all be easy.
 
     Args:
         cut: the model, and where its frozen layers end.
+        solution: the classifier that the model ends with, where it was solved.
 
     Returns:
         The temperature, one a label where a picture has several; and the task with the thresholds
-        that the validation part supports, where it has any.
+        that the same pictures support, where it has any.
     """
     task = cut.data.task
     outputs = cut.outputs("validation", cut.transfer.model.output, "Calibrating")
     targets = cut.data["validation"].labels
+    if solution is not None:
+        outputs = np.concatenate([outputs, solution.outputs[solution.judged]])
+        targets = np.concatenate([targets, cut.data["train"].labels[solution.judged]])
     temperatures = task.temperatures(targets, outputs)
     cool(cut, temperatures)
     return temperatures, task.tuned(targets, task.tempered(outputs, temperatures))

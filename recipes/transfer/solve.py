@@ -44,6 +44,11 @@ class Solution:
     penalty: float
     outputs: np.ndarray
 
+    @property
+    def judged(self) -> np.ndarray:
+        """The rows of which a classifier spoke that had not learned from them, (k,)."""
+        return np.flatnonzero(~np.isnan(self.outputs).any(axis=1))
+
     def put_into(self, layer) -> None:
         """Make a model's last layer, a dense one, this classifier."""
         layer.kernel.assign(self.kernel)

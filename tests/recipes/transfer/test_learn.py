@@ -2,10 +2,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from recipes import strategies
 from recipes.strategies import STRATEGIES, FineTuneStrategy, Phase
-from recipes.transfer import features
+from recipes.transfer import features, fine_tune, refine
 from recipes.transfer.clock import Clock
 from recipes.transfer.learn import learn
 from recipes.transfer.solve import solve
@@ -41,6 +42,31 @@ def test_a_refit_solves_with_all_pictures_and_the_penalty_of_before(tmp_path):
     assert not alone.refit
     other = alone.cut.transfer.model.layers[-1].kernel.numpy()
     assert np.abs(kernel - other * alone.temperatures[0]).max() > 1e-3
+
+
+def test_the_folds_of_a_solved_classifier_have_a_say_in_its_temperature(tmp_path):
+    data = training_data(PARTS, tmp_path)
+    temperature = learn(build_tiny, HEAD, data, refit=False).temperatures
+    x, y = pooled(PARTS["train"]), PARTS["train"].labels
+    found = solve(x, y, TASK, units=PARTS["train"].units, seed=data.seed)
+    new = softmax(pooled(PARTS["validation"]) @ found.kernel + found.bias, axis=1)
+    targets = np.concatenate([PARTS["validation"].labels, y])
+    outputs = np.concatenate([new, found.outputs])
+    assert temperature == pytest.approx(TASK.temperatures(targets, outputs), rel=1e-2)
+    assert temperature != pytest.approx(TASK.temperatures(targets[:24], new), rel=5e-2)
+
+
+def test_a_phase_of_which_nothing_is_kept_leaves_the_classifier_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(fine_tune, "blend", lambda *rest: refine.blend(*rest[:3], 0.0))
+    alone = learn(build_tiny, HEAD, training_data(PARTS, tmp_path / "a"), refit=True)
+    found = learn(build_tiny, TRAINED, training_data(PARTS, tmp_path / "b"), refit=True)
+    assert found.cut.first == alone.cut.first == build_tiny().num_stages
+    np.testing.assert_array_equal(found.held_out, alone.held_out)
+    np.testing.assert_allclose(found.temperatures, alone.temperatures)
+    for one, other in zip(
+        found.cut.transfer.model.get_weights(), alone.cut.transfer.model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_refit_keeps_the_blend_and_learns_from_the_validation_part(tmp_path):
