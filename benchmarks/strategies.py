@@ -37,7 +37,7 @@ from recipes.transfer.refine import SOLVED_FROM
 
 TEST_SHARE, VALIDATION_SHARE = 0.5, 0.2
 MOST_TESTED = 1_000
-SCRATCH_FROM = 300
+SCRATCH_FROM = 290  # the most that a set at hand has, beside its test part
 UNLIKE_FROM = ChoosingSettings.dissimilar_from
 KEYS = ["set", "per_class", "seed"]
 
