@@ -72,8 +72,8 @@ def decide(
     counts = task.counts(labels)
     per_class = float(counts.mean())
     divergence = found.divergence["divergence"]
-    mean = float(divergence.mean()) if len(divergence) else None
-    unlike = mean is not None and mean >= dissimilar_from
+    mean = float(divergence.mean())
+    unlike = mean >= dissimilar_from
     many = per_class >= large_from
     error = 1 - found.linear_accuracy if found.linear_accuracy is not None else UNKNOWN_ERROR
     solved = error <= 1 - SOLVED_FROM
@@ -91,8 +91,9 @@ def decide(
         "smallest_class": task.classes[int(counts.argmin())],
         "smallest_class_pictures": int(counts.min()),
         "divergence": mean,
-        "divergence_early": float(divergence[:third].mean()) if mean else None,
-        "divergence_late": float(divergence[-third:].mean()) if mean else None,
+        "divergence_early": float(divergence[:third].mean()),
+        "divergence_late": float(divergence[-third:].mean()),
+        "divergence_measured_with": found.yardstick,
         **_measured(found, task, labels),
         **{f"expected_gain {one.strategy}": one.gain for one in gains},
         "large_from": large_from,
@@ -142,16 +143,15 @@ def _reason(
         f"{measured['pictures_per_class']:,.0f} a class and {smallest}"
         f"({measured['smallest_class']})"
     ]
-    if divergence is None:
-        sentences.append(
-            "the backbone has no batch normalization to measure by how unlike the pretraining data "
-            "they are, so they are taken to be like it"
-        )
-    else:
-        sentences.append(
-            f"they are {'unlike' if unlike else 'like'} the pretraining data (a divergence of "
-            f"{divergence:.3f}; unlike from {unlike_from:g})"
-        )
+    yardstick = measured["divergence_measured_with"]
+    known, why = "the pretraining data", ""
+    if yardstick is not None:
+        known = "ImageNet's photos"
+        why = f", measured with {yardstick} since the backbone has no batch normalization"
+    sentences.append(
+        f"they are {'unlike' if unlike else 'like'} {known} (a divergence of {divergence:.3f}"
+        f"{why}; unlike from {unlike_from:g})"
+    )
     if "linear_accuracy" in measured:
         sentences.append(
             f"the classifier alone, on features as they are, gets {measured['linear_accuracy']:.1%}"

@@ -33,7 +33,7 @@ class Expectation:
     seconds: float | None = None
 
 
-def kind_of(divergence: float | None, dissimilar_from: float) -> int:
+def kind_of(divergence: float, dissimilar_from: float) -> int:
     """The column of `SHARES`.
 
     Args:
@@ -42,10 +42,10 @@ def kind_of(divergence: float | None, dissimilar_from: float) -> int:
             no longer as near as everyday photos.
 
     Example:
-        >>> [kind_of(divergence, 0.13) for divergence in (None, 0.05, 0.08, 0.2, 0.5)]
-        [0, 0, 1, 1, 2]
+        >>> [kind_of(divergence, 0.13) for divergence in (0.05, 0.08, 0.2, 0.5)]
+        [0, 1, 1, 2]
     """
-    if divergence is None or divergence < dissimilar_from / 2:
+    if divergence < dissimilar_from / 2:
         return 0
     return 1 if divergence < FAR_FROM else 2
 

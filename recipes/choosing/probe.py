@@ -21,10 +21,12 @@ NEIGHBOURS = 5
 def pooled_stages(backbone: Backbone) -> list:
     """The mean of each stage's feature maps or tokens, a list of tensors (n, channels)."""
     ends = [backbone.boundary(i) for i in range(1, len(backbone.stages))]
-    return [
-        keras.ops.mean(end, axis=tuple(range(1, len(end.shape) - 1)))
-        for end in [*ends, backbone.model.output]
-    ]
+    return [_pooled(end) for end in [*ends, backbone.model.output]]
+
+
+def _pooled(x):
+    axes = tuple(range(1, len(x.shape) - 1))
+    return keras.ops.mean(x, axis=axes) if axes else x
 
 
 def neighbour_accuracy(features: np.ndarray, labels: np.ndarray, k: int = NEIGHBOURS) -> float:

@@ -3,7 +3,9 @@
 The distance needs none of the pretraining data: a pretrained network carries, in the moving
 statistics of its batch normalization, the mean and variance that each channel had over the
 pretraining pictures. The user's pictures give a mean and a variance too, and the divergence of the
-two Gaussians says how unlike the pictures are.
+two Gaussians says how unlike the pictures are. A network without batch normalization carries
+nothing of the kind; EfficientNet-Lite0, which has seen ImageNet's photos, then looks at the
+pictures in its stead.
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,11 @@ import keras
 import numpy as np
 import pandas as pd
 
+from recipes import backbones
 from recipes.backbones.base import Backbone
+from recipes.transfer.features import outputs_of
+
+YARDSTICK = "efficientnet_lite0"
 
 
 def gaussian_divergence(
@@ -42,6 +48,34 @@ def gaussian_divergence(
     variance, reference = variance + epsilon, reference_variance + epsilon
     ratio = variance / reference
     return 0.5 * ((mean - reference_mean) ** 2 / reference + ratio - 1 - np.log(ratio))
+
+
+def yardstick(backbone: Backbone) -> Backbone:
+    """The network whose statistics say how unlike pictures are: this one, or Lite0 for it."""
+    return backbone if backbone.batch_norms else backbones.get(YARDSTICK)
+
+
+def measured(
+    backbone: Backbone, pixels: np.ndarray, rows: np.ndarray, *, verbose: bool = True
+) -> pd.DataFrame:
+    """How far pictures lie from what a yardstick was trained on, as `divergences` says it.
+
+    Args:
+        backbone: what `yardstick` gave; pictures of another size than its own are resized.
+        pixels: (n, H, W, 3), 0 to 255.
+        rows: of the pictures to look at.
+        verbose: whether progress is shown.
+    """
+    moments = moments_of(backbone)
+    model = keras.Model(backbone.model.input, keras.ops.concatenate(moments, axis=-1))
+    if pixels.shape[1:3] != tuple(backbone.image_size):
+        pictures = keras.Input(pixels.shape[1:])
+        resized = keras.layers.Resizing(*backbone.image_size, antialias=True)(pictures)
+        model = keras.Model(pictures, model(resized))
+    label = "Looking at the pictures"
+    values = outputs_of(model, pixels, rows, label=label, verbose=verbose).astype("float64")
+    places = np.cumsum([int(tensor.shape[-1]) for tensor in moments])[:-1]
+    return divergences(backbone, np.split(values.mean(axis=0), places))
 
 
 def moments_of(backbone: Backbone) -> list:

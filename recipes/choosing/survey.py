@@ -23,11 +23,14 @@ class Survey:
         stages: what `probe.stages` gave.
         linear_accuracy: the balanced accuracy of the classifier alone, cross-validated on the
             whole training part; missing where it cannot be measured.
+        yardstick: the name of the network that the divergence was measured with, where it was not
+            the backbone itself.
     """
 
     divergence: pd.DataFrame
     stages: pd.DataFrame | None
     linear_accuracy: float | None
+    yardstick: str | None = None
 
 
 def survey(
@@ -49,39 +52,40 @@ def survey(
     backbone, part = transfer.backbone, data["train"]
     labels = kinds_of(data.task, part.labels)
     rows = probe.drawn(probe.strata(labels), sample, data.seed)
-    tensors = [*probe.pooled_stages(backbone), *similarity.moments_of(backbone)]
+    yardstick = similarity.yardstick(backbone)
+    tensors = probe.pooled_stages(backbone)
+    if yardstick is backbone:
+        tensors += similarity.moments_of(backbone)
     widths = np.cumsum([int(tensor.shape[-1]) for tensor in tensors])
     model = keras.Model(backbone.model.input, keras.ops.concatenate(tensors, axis=-1))
     label = "Looking at the pictures"
     values = outputs_of(model, part.pixels, rows, label=label, verbose=data.verbose)
     values = np.split(values.astype("float64"), widths[:-1], axis=1)
     count = len(backbone.stages)
-    moments = [value.mean(axis=0) for value in values[count:]]
-    divergence = similarity.divergences(backbone, moments)
+    if yardstick is backbone:
+        moments = [value.mean(axis=0) for value in values[count:]]
+        divergence = similarity.divergences(backbone, moments)
+    else:
+        divergence = similarity.measured(yardstick, part.pixels, rows, verbose=data.verbose)
     stages = probe.stages(backbone, values[:count], labels[rows])
     linear = None
     if stages is not None:
         said = data.cut(transfer, transfer.num_stages).solved(class_weights).outputs
         linear = frozen_accuracy(data.task, part.labels, said)
-    return Survey(divergence, stages, linear)
+    other = None if yardstick is backbone else yardstick.name
+    return Survey(divergence, stages, linear, other)
 
 
 def divergence_of(transfer: TransferModel, data: TrainingData, *, sample: int = SAMPLE) -> float:
-    """The mean divergence alone; 0 where the backbone has no batch normalization.
+    """The mean divergence alone.
 
     Args:
         transfer: with its pretrained weights.
         data: the part "train".
         sample: pictures to look at, at the most.
     """
-    moments = similarity.moments_of(transfer.backbone)
-    if not moments:
-        return 0.0
     pixels = data["train"].pixels
     rows = np.sort(np.random.default_rng(data.seed).permutation(len(pixels))[:sample])
-    model = keras.Model(transfer.backbone.model.input, keras.ops.concatenate(moments, axis=-1))
-    options = {"label": "Looking at the pictures", "verbose": data.verbose}
-    means = outputs_of(model, pixels, rows, **options).astype("float64").mean(axis=0)
-    places = np.cumsum([int(tensor.shape[-1]) for tensor in moments])[:-1]
-    table = similarity.divergences(transfer.backbone, np.split(means, places))
-    return float(table["divergence"].mean())
+    yardstick = similarity.yardstick(transfer.backbone)
+    found = similarity.measured(yardstick, pixels, rows, verbose=data.verbose)
+    return float(found["divergence"].mean())

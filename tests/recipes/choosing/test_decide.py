@@ -1,9 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from recipes import backbones
-from recipes.choosing import similarity
 from recipes.choosing.decide import decide
 from recipes.choosing.expected import EQUAL, SHARES, WORTH, Expectation, best, expectations
 from recipes.choosing.survey import Survey
@@ -130,12 +130,15 @@ def test_the_thresholds_can_be_chosen():
         assert decide(TASK, labels, found(0.05), **options).strategy != "large_dissimilar"
 
 
-def test_a_backbone_without_batch_norm_is_said_to_have_none():
-    backbone = backbones.get("VGG16", weights=None, image_size=32)
-    table = similarity.divergences(backbone, [])
-    decision = decide(TASK, np.array([0, 1]), Survey(table, None, None))
-    assert "no batch normalization" in decision.reason
-    assert decision.measurements["divergence"] is None
+def test_what_the_likeness_was_measured_with_is_said_where_it_was_another_network():
+    labels = np.array([0, 1] * 20)
+    own = decide(TASK, labels, found(0.2, 0.8))
+    other = decide(TASK, labels, replace(found(0.2, 0.8), yardstick="efficientnet_lite0"))
+    assert own.measurements["divergence_measured_with"] is None
+    assert "unlike the pretraining data (a divergence of 0.200; unlike" in own.reason
+    assert other.measurements["divergence_measured_with"] == "efficientnet_lite0"
+    assert "unlike ImageNet's photos" in other.reason
+    assert "efficientnet_lite0 since the backbone has no batch normalization" in other.reason
 
 
 def test_expectations_are_in_the_order_of_their_cost():
