@@ -73,20 +73,21 @@ class SoftCrossentropy(SmoothedSparseCrossentropy):
 
 
 class Averaging(StateKeeper):
-    """Judges and keeps the mean of the weights after the last three epochs."""
+    """Ends a phase with the mean of the weights after its last epochs at full size."""
 
     def on_train_begin(self, logs=None):
-        self.last = []
+        self.after = []
+        super().on_train_begin(logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        variables = self.part.trainable_variables
-        own = [to_numpy(variable) for variable in variables]
-        self.last = [*self.last[-2:], own]
-        for variable, *values in zip(variables, *self.last, strict=True):
-            variable.assign(np.mean(values, axis=0))
         super().on_epoch_end(epoch, logs)
-        for variable, value in zip(variables, own, strict=True):
-            variable.assign(value)
+        self.after.append([to_numpy(variable) for variable in self.part.trainable_variables])
+
+    def on_train_end(self, logs=None):
+        if self.state.epoch < self.phase.epochs:
+            return
+        for variable, *values in zip(self.part.trainable_variables, *self.after, strict=True):
+            variable.assign(np.mean(values, axis=0))
 
 
 class Pulled(StagewiseAdam):
@@ -129,7 +130,7 @@ ADDED = {
     "CutMix": lambda: mixing(keras.layers.CutMix(1.0, seed=0)),
     "CutMix of every other batch": lambda: mixing(keras.layers.CutMix(1.0, seed=0), every=2),
     "L2-SP": lambda: {"StagewiseAdam": Pulled},
-    "mean of three epochs": lambda: {"StateKeeper": Averaging},
+    "mean of the last epochs": lambda: {"StateKeeper": Averaging},
     "all of the last weights": lambda: {
         "blend": lambda cut, state, usual, share: blend(cut, state, usual, 1.0)
     },
