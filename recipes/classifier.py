@@ -12,12 +12,14 @@ import pandas as pd
 
 from recipes import backbones
 from recipes.backbones.base import Backbone
+from recipes.dtypes import scope
 from recipes.images import augment
 from recipes.images.decode import AS_IT_IS, Reading
 from recipes.images.memory import listed
 from recipes.images.pipeline import in_batches
 from recipes.rules import COUNT
 from recipes.run import Run
+from recipes.settings import FLOAT32
 from recipes.tasks import Multiclass, Task
 from recipes.transfer import novelty, results
 from recipes.transfer.model import forward
@@ -25,13 +27,14 @@ from recipes.transfer.model import forward
 VARIED = augment.get("light")
 
 
+@scope(FLOAT32)
 def load(
     model: str | Path | Run, *, batch_size: int = 32, backbone: Backbone | None = None
 ) -> "Classifier":
     """The classifier of a finished run, or a pretrained backbone as it is, ready for pictures.
 
     It is rebuilt from the run's checked configuration; only numbers are read from the folder:
-    nothing in it can run.
+    nothing in it can run. It computes in float32, whatever it was trained in.
 
     Args:
         model: a run folder, a `Run`, or the name of a backbone, for the 1,000 ImageNet classes.

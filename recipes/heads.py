@@ -13,6 +13,7 @@ from recipes.ingredients import regularizers
 from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
 from recipes.saving import PACKAGE
+from recipes.settings import FLOAT32
 from recipes.tasks import TASKS
 
 DECIDED = ("loss", "optimizer", "metrics")  # of `compile`, what `compile_classifier` has itself
@@ -28,7 +29,7 @@ def classification_head(
     seed: int | None = None,
     name: str = "predictions",
 ):
-    """Features to probabilities: average pooling of maps, dropout, one dense layer in float32.
+    """Features to probabilities, in float32: average pooling of maps, dropout, one dense layer.
 
     Args:
         x: (batch, height, width, channels) or (batch, features).
@@ -63,15 +64,15 @@ def classification_head(
     )
     if len(x.shape) == 4:
         require_channels_last()
-        x = layers.GlobalAveragePooling2D(name=pool)(x)
+        x = layers.GlobalAveragePooling2D(name=pool, dtype=FLOAT32)(x)
     if dropout:
-        x = layers.Dropout(dropout, seed=seed, name=drop)(x)
+        x = layers.Dropout(dropout, seed=seed, name=drop, dtype=FLOAT32)(x)
     return layers.Dense(
         num_classes,
         activation=activation,
         kernel_initializer=keras.initializers.GlorotUniform(seed),
         kernel_regularizer=regularizers.get(kernel_regularizer),
-        dtype="float32",
+        dtype=FLOAT32,
         name=name,
     )(x)
 

@@ -36,6 +36,8 @@ from recipes.strategies import FineTuneStrategy
 AUTO = "auto"
 TASKS = ("multiclass", "binary", "multilabel")
 DATA_PARALLEL = "data_parallel"
+FLOAT32, MIXED_FLOAT16 = "float32", "mixed_float16"
+PRECISIONS = (FLOAT32, "mixed_bfloat16", MIXED_FLOAT16)
 
 
 def _choice(name: str, value: str, allowed: Iterable[str]) -> str:
@@ -225,6 +227,10 @@ class TrainingSettings(_Group):
             that are left out weigh 1. Not for several labels a picture.
         distribution: "data_parallel" to share each batch among all devices: on TensorFlow those of
             this process, on JAX those of several processes too (docs/distribution.md).
+        precision: in which training computes: "float32"; "mixed_bfloat16" or "mixed_float16", which
+            take half the memory and are faster on accelerators that have units for them. Weights,
+            the classifier and the model that is written are float32 in any case; the loss is scaled
+            where float16 asks for it. Keras' own dtype policy has no say.
         refit: whether, at the end, the model is trained once more from its start on the training
             and the validation part together, with the epochs, the blend, the temperature and the
             thresholds that were found before; otherwise where the start is pretrained. Never where
@@ -247,6 +253,7 @@ class TrainingSettings(_Group):
     distribution: str | None = option(
         None, (DATA_PARALLEL,), "data_parallel: all devices share each batch", unless="one device"
     )
+    precision: str = option(FLOAT32, PRECISIONS, f"of the training: {', '.join(PRECISIONS)}")
     refit: bool | None = option(
         None,
         TRUTH,
@@ -331,6 +338,7 @@ class Options(DataOptions, total=False):
     views: int
     class_weights: GivenWeights
     distribution: str | None
+    precision: str
     refit: bool | None
     time_limit: float | str | None
     seed: int

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 import keras
 import pandas as pd
 
-from recipes import backbones, report, strategies
+from recipes import backbones, dtypes, report, strategies
 from recipes.backbones.base import Backbone
 from recipes.checking import in_run
 from recipes.choosing import choose
@@ -26,6 +26,8 @@ from recipes.keras_setup import describe, require_channels_last
 from recipes.progress import say, say_all
 from recipes.run import PLAN, Comparison, Decision, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
+    FLOAT32,
+    PRECISIONS,
     ChoosingSettings,
     DataSettings,
     GivenWeights,
@@ -39,7 +41,7 @@ from recipes.strategies import FineTuneStrategy
 from recipes.transfer import novelty, parallel, results, weighing
 from recipes.transfer.clock import Clock
 from recipes.transfer.explain import class_activation_maps
-from recipes.transfer.features import Boundary, TrainingData
+from recipes.transfer.features import TrainingData
 from recipes.transfer.learn import learn
 from recipes.transfer.model import TransferModel
 from recipes.transfer.timing import Pace
@@ -96,7 +98,10 @@ def fit(
     settings = Settings.of(**options)
     _check(settings)
     place = os.path.abspath(checked_path("output", output))
-    with parallel.scope(settings.training.distribution) as devices:
+    with (
+        dtypes.scope(settings.training.precision),
+        parallel.scope(settings.training.distribution) as devices,
+    ):
         if settings.training.batch_size % devices.count:
             raise ValueError(
                 f"batch_size: {settings.training.batch_size} pictures cannot be shared by "
@@ -134,6 +139,7 @@ def fit_folder(
     dissimilar_from: float = ChoosingSettings.dissimilar_from,
     cache_limit: int | str = DataSettings.cache_limit,
     distribution: str | None = TrainingSettings.distribution,
+    precision: str = TrainingSettings.precision,
     refit: bool | None = TrainingSettings.refit,
     time_limit: float | str | None = TrainingSettings.time_limit,
     seed: int = TrainingSettings.seed,
@@ -183,6 +189,8 @@ def fit_folder(
         distribution: "data_parallel" to share each batch among all devices: on TensorFlow those of
             this process, on JAX those of several processes too (docs/distribution.md). By default
             one device trains.
+        precision: in which training computes: "float32", "mixed_bfloat16" or "mixed_float16"
+            (docs/accelerators.md); the model that is written is float32 in any case.
         refit: whether, at the end, the model is trained once more from its start on the training
             and the validation part together; by default where the start is pretrained.
         time_limit: seconds, or a text such as "10min", for everything; the classifier alone comes
@@ -231,6 +239,7 @@ def fit_folder(
         dissimilar_from=dissimilar_from,
         cache_limit=cache_limit,
         distribution=distribution,
+        precision=precision,
         refit=refit,
         time_limit=time_limit,
         seed=seed,
@@ -255,6 +264,8 @@ def _train(
     seed = settings.training.seed
     pictures = Collection.open(data, settings.data, seed=seed, verbose=verbose)
     found = pictures.summary()
+    if settings.training.precision != FLOAT32:
+        found["precision"] = f"{settings.training.precision}; the model that is written has float32"
     say_all(found, verbose)
     identity = {
         **{name: value for name, value in settings.to_dict().items() if name != "time_limit"},
@@ -300,8 +311,9 @@ def _train(
             clock=clock,
             unlike=choose.unlike(settings, decision, transfer, training),
         )
-        cut, training, transfer = learned.cut, learned.cut.data, learned.cut.transfer
+        cut, training = learned.cut, learned.cut.data
         novelty.keep(work.folder, cut, learned.held_out)
+        transfer = cut.transfer.in_float32()
         temperatures = learned.temperatures.tolist()
         info = {
             "config": {**_given(data, pictures.source, output), **settings.to_dict()},
@@ -319,7 +331,7 @@ def _train(
         }
         results.write_run(work.folder, transfer, frame, learned.history, training, info)
         _write_report(work, transfer, training)
-        _predict_unlabelled(work.folder, pictures, frame, cut)
+        _predict_unlabelled(work.folder, pictures, frame, transfer, training)
         return Run.load(work.finish())
 
 
@@ -391,16 +403,20 @@ def _write_report(work: WorkFolder, transfer: TransferModel, training: TrainingD
 
 
 def _predict_unlabelled(
-    folder: Path, pictures: Collection, frame: pd.DataFrame, cut: Boundary
+    folder: Path,
+    pictures: Collection,
+    frame: pd.DataFrame,
+    transfer: TransferModel,
+    data: TrainingData,
 ) -> None:
     """Predict the pictures of a test part without labels, into a table of their own."""
     files = list(frame.loc[frame["status"] == UNLABELLED, "path"])
     if files:
-        size, verbose = cut.transfer.backbone.image_size, cut.data.verbose
+        size, verbose = transfer.backbone.image_size, data.verbose
         options = {"reading": pictures.reading, "label": "Predicting", "verbose": verbose}
         batches = stream(pictures.source, files, size, **options)
         known = novelty.read(folder)
-        classifier = Classifier(cut.transfer.model, cut.data.task, known=known)
+        classifier = Classifier(transfer.model, data.task, known=known)
         table = classifier.answers(files, batches)
         table.to_csv(folder / UNLABELLED_TABLE, index=False)
         say(f"{len(files):,} pictures without labels are predicted in {UNLABELLED_TABLE}", verbose)
@@ -459,6 +475,9 @@ def rerun(
     config, known = {**BEFORE, **old.info["config"]}, {one.name for _, one in options_of()}
     if "refit" not in old.info["config"] and "strategy" in old.info:
         config["strategy"] = old.info["strategy"]  # the phases as they were then
+    policy = old.info.get("keras", {}).get("dtype_policy")
+    if "precision" not in config and policy in PRECISIONS:
+        config["precision"] = policy  # Keras' own, by which runs went that do not say it
     if config.get("time_limit"):  # the phases that there was time for
         config |= {"strategy": old.info["strategy"], "time_limit": None}
         config["refit"] = bool(old.info["refit"])

@@ -6,8 +6,10 @@ import keras
 
 from recipes.backbones import applications, efficientnet_lite
 from recipes.backbones.base import Backbone, Stage
+from recipes.dtypes import scope
 from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
+from recipes.settings import FLOAT32
 
 __all__ = ["Backbone", "Stage", "get", "imagenet_classifier", "names"]
 
@@ -29,7 +31,7 @@ def get(
     image_size: int | tuple[int, int] | None = None,
     seed: int = 0,
 ) -> Backbone:
-    """A backbone by name.
+    """A backbone by name, computing by Keras' dtype policy; its preprocessing loses nothing.
 
     Args:
         name: one of `names()`; for Keras' applications, capitals and underscores do not matter.
@@ -51,11 +53,14 @@ def get(
     weights = known_weights(weights)
     if size is not None and min(size) < 32:
         raise ValueError(f"image_size: {image_size!r} is below the least of 32 pixels.")
+    policy = keras.config.dtype_policy().name
     if isinstance(name, Backbone):
-        return _copied(name, weights, size, seed)
+        return _copied(name, weights, size, seed).computing(policy)
     name = canonical_name(name)
     module = efficientnet_lite if name in efficientnet_lite.VARIANTS else applications
-    return module.build(name, weights=weights, image_size=size, seed=seed)
+    with scope(FLOAT32):
+        base = module.build(name, weights=weights, image_size=size, seed=seed)
+    return base.computing(policy)
 
 
 def known_weights(weights: str | Path | None) -> str | None:
@@ -105,7 +110,7 @@ def canonical_name(name: str) -> str:
 
 
 def imagenet_classifier(name: str) -> tuple[keras.Model, list[str]]:
-    """A pretrained network as it is, with the classes it was trained for.
+    """A pretrained network as it is, in float32, with the classes it was trained for.
 
     Args:
         name: an EfficientNet-Lite; Keras' applications do this by themselves.
@@ -120,4 +125,6 @@ def imagenet_classifier(name: str) -> tuple[keras.Model, list[str]]:
     find(name, efficientnet_lite.VARIANTS, what="pretrained classifier")
     path = Path(__file__).with_name("imagenet_classes.txt")
     classes = path.read_text(encoding="utf-8").splitlines()
-    return efficientnet_lite.imagenet_classifier(name), classes
+    with scope(FLOAT32):
+        model = efficientnet_lite.imagenet_classifier(name)
+    return model, classes

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import keras
 
+from recipes.dtypes import policy_of, recast
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -79,6 +81,22 @@ class Backbone:
         if pretrained:
             model.set_weights(self.model.get_weights())
         return replace(self, model=model, weights=self.weights if pretrained else "initial")
+
+    def computing(self, policy: str) -> "Backbone":
+        """The same backbone by another dtype policy; itself where it has that already.
+
+        Args:
+            policy: its name; the preprocessing has float32 at the least.
+
+        Example:
+            >>> from recipes import backbones
+            >>> base = backbones.get("efficientnet_lite0", weights=None, image_size=32)
+            >>> base.computing("mixed_bfloat16").model.output.dtype
+            'bfloat16'
+        """
+        if policy_of(self.model) == policy:
+            return self
+        return replace(self, model=recast(self.model, policy))
 
     def boundary(self, index: int):
         """The tensor that enters stage `index`; for `len(stages)`, the last feature map.

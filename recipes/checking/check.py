@@ -12,6 +12,7 @@ from recipes import backbones, tasks
 from recipes.backbones.base import Backbone
 from recipes.checking.labels import WRONG, suspicions
 from recipes.checking.oddity import WORDS, in_words, oddities
+from recipes.dtypes import scope
 from recipes.files import replace
 from recipes.images.decode import Reading
 from recipes.images.inspection import OK, SKIPPED, inspect, open_source, reading_of
@@ -19,7 +20,7 @@ from recipes.images.parts import joined_copies
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source, natural_order
 from recipes.images.split import units
-from recipes.settings import AUTO, DataOptions, DataSettings, ModelSettings
+from recipes.settings import AUTO, FLOAT32, DataOptions, DataSettings, ModelSettings
 from recipes.tasks import Task
 from recipes.tasks.base import SEPARATOR
 from recipes.transfer.model import forward
@@ -28,6 +29,7 @@ BATCH = 32
 SHOWN = 20
 
 
+@scope(FLOAT32)
 def check(
     data: Any,
     *,

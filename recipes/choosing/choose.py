@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from recipes import strategies
+from recipes import dtypes, strategies
 from recipes.choosing import race
 from recipes.choosing.decide import decide
 from recipes.choosing.expected import SHARES
@@ -38,15 +38,16 @@ def start(settings: Settings, task: Task, plan: FineTuneStrategy | None = None) 
         plan: the strategy; where it is still open, the weights are the pretrained ones.
     """
     own = None if plan is not None and plan.weights == "initial" else "pretrained"
-    return model.build(
-        settings.model.backbone,
-        task.units,
-        task.name,
-        weights=settings.model.weights or own,
-        image_size=settings.model.image_size,
-        dropout=settings.model.dropout,
-        seed=settings.training.seed,
-    )
+    with dtypes.scope(settings.training.precision):
+        return model.build(
+            settings.model.backbone,
+            task.units,
+            task.name,
+            weights=settings.model.weights or own,
+            image_size=settings.model.image_size,
+            dropout=settings.model.dropout,
+            seed=settings.training.seed,
+        )
 
 
 def expected_times(settings: Settings, pace: Pace) -> dict[str, float]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import keras
 
+from recipes.dtypes import scope
 from recipes.export.base import ExportError, Format
 from recipes.export.checking import check_file, real_pictures
 from recipes.export.litert import LiteRT
@@ -25,6 +26,7 @@ from recipes.export.web import Web, runtime_in
 from recipes.files import checked_path, write_text
 from recipes.lookup import find
 from recipes.run import Run
+from recipes.settings import FLOAT32
 from recipes.transfer import novelty
 from recipes.transfer.results import labels_of, model_of
 
@@ -34,6 +36,7 @@ FORMATS: dict[str, Format] = {
 _MODULE = "from recipes.export import main; main()"
 
 
+@scope(FLOAT32)
 def export_run(
     run: str | Path,
     format: str = "onnx",
@@ -46,7 +49,7 @@ def export_run(
     """Write a finished run as a file for another runtime, and check it there.
 
     Beside the file a script `<name>_predict.py` is written that predicts with it without this
-    library.
+    library. It computes in float32, whatever the run was trained in.
 
     Args:
         run: the run folder.

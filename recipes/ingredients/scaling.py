@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from recipes.dtypes import at_least_float32
 from recipes.lookup import find
 from recipes.saving import PACKAGE
 
@@ -17,7 +18,13 @@ STATISTICS = ("low", "high", "mean", "deviation")
 
 
 class _Scaling(layers.Layer):
-    """Keeps each feature's extremes, mean and deviation; a subclass says how they scale."""
+    """Keeps each feature's extremes, mean and deviation; a subclass says how they scale.
+
+    It computes in float32 at the least: what is not scaled yet may be too large for float16.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**{"dtype": at_least_float32(), **options})
 
     def build(self, input_shape):
         """Make the statistics, by which nothing changes until `adapt`."""
@@ -191,7 +198,7 @@ class PowerScaling(_Scaling):
 
 
 def _pixels(**options) -> layers.Layer:
-    return layers.Rescaling(1 / 127.5, offset=-1.0, **options)
+    return layers.Rescaling(1 / 127.5, offset=-1.0, **{"dtype": at_least_float32(), **options})
 
 
 NAMES = {

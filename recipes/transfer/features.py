@@ -14,6 +14,7 @@ from functools import cached_property
 import keras
 import numpy as np
 
+from recipes.dtypes import policy_of
 from recipes.files import digest
 from recipes.images.augment import Augmentation, batch as vary
 from recipes.images.parts import ArrayCache, Part
@@ -61,6 +62,7 @@ def features(
         {
             "weights": digest(weights),
             "boundary": list(frozen.output.shape),
+            "policy": policy_of(frozen),
             "part": part.key,
             "views": views,
             "augmentation": str(augmentation) if views > 1 else None,

@@ -12,6 +12,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from recipes import callbacks
+from recipes.dtypes import policy_of
 from recipes.heads import accuracy_of, loss_of
 from recipes.images.augment import batch as vary
 from recipes.images.pipeline import Batches
@@ -24,7 +25,7 @@ from recipes.transfer.balance import frozen_accuracy
 from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.model import TransferModel
-from recipes.transfer.optimizer import StagewiseAdam
+from recipes.transfer.optimizer import StagewiseAdam, scaled
 from recipes.transfer.refine import LIKE, UNLIKE, blend
 from recipes.transfer.state import State, StateKeeper, fingerprints, judged
 
@@ -265,8 +266,13 @@ def train_phase(
             optimizer = StagewiseAdam(
                 phase.learning_rate, rate_factors=transfer.rate_factors(phase)
             )
-            loss = loss_of(data.task.name, phase.label_smoothing)
-            stretch.part.compile(optimizer, loss=loss, metrics=[accuracy_of(data.task.name)])
+            optimizer = scaled(optimizer, policy_of(transfer.model))
+            loss, metrics = (
+                loss_of(data.task.name, phase.label_smoothing),
+                accuracy_of(data.task.name),
+            )
+            options = {"loss": loss, "metrics": [metrics], "auto_scale_loss": False}
+            stretch.part.compile(optimizer, **options)
             optimizer.build(stretch.part.trainable_variables)
             state.restore("optimizer", optimizer.variables)
             steps = len(stretch.train)

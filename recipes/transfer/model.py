@@ -7,8 +7,10 @@ import numpy as np
 
 from recipes import backbones
 from recipes.backbones.base import Backbone
+from recipes.dtypes import policy_of, recast, scope
 from recipes.heads import classification_head
 from recipes.images.pipeline import Batches
+from recipes.settings import FLOAT32
 from recipes.strategies import Phase
 from recipes.tasks import Multiclass
 from recipes.transfer import parallel
@@ -63,6 +65,15 @@ class TransferModel:
             whole, input_tensors=pictures, clone_function=lambda layer: layer
         )
         model = keras.Model(pictures, copy.outputs[-1], name=self.model.name)
+        return replace(self, model=model, ends=tuple(copy.outputs[:-1]))
+
+    def in_float32(self) -> "TransferModel":
+        """The same weights in a model that computes in float32; itself where it does that."""
+        if policy_of(self.model) == FLOAT32:
+            return self
+        ends = [self.boundary(first) for first in range(self.num_stages + 1)]
+        copy = recast(keras.Model(self.model.input, [*ends, self.model.output]), FLOAT32)
+        model = keras.Model(copy.input, copy.outputs[-1], name=self.model.name)
         return replace(self, model=model, ends=tuple(copy.outputs[:-1]))
 
     def frozen_part(self, first: int) -> keras.Model:
@@ -186,7 +197,7 @@ def build(
     dropout: float = 0.2,
     seed: int = 0,
 ) -> TransferModel:
-    """A classifier with a new head on a backbone.
+    """A classifier with a new head on a backbone, computing by Keras' dtype policy.
 
     Args:
         backbone: a name from `recipes.backbones.names()`, or a `Backbone`, which is copied.
@@ -208,7 +219,9 @@ def build(
 
 
 def from_dict(values: dict, backbone: Backbone | None = None) -> TransferModel:
-    """The architecture that `TransferModel.to_dict` described, with weights still to be assigned.
+    """The architecture that `TransferModel.to_dict` described, its weights still to be assigned.
+
+    It computes in float32, whatever Keras' dtype policy is.
 
     Args:
         values: the description.
@@ -227,4 +240,5 @@ def from_dict(values: dict, backbone: Backbone | None = None) -> TransferModel:
     if len(size) != 2 or max(size) > MAX_SIDE or not 1 <= num_classes <= MAX_CLASSES:
         raise ValueError(f"model: {size} pixels and {num_classes} classes are out of range.")
     base = name if backbone is None else backbone
-    return build(base, num_classes, task, weights=None, image_size=size, dropout=dropout)
+    with scope(FLOAT32):
+        return build(base, num_classes, task, weights=None, image_size=size, dropout=dropout)

@@ -3,6 +3,7 @@
 import keras
 
 from recipes.saving import PACKAGE
+from recipes.settings import MIXED_FLOAT16
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -50,3 +51,22 @@ class StagewiseAdam(keras.optimizers.Adam):
     def get_config(self):
         """The configuration of Adam and the factors."""
         return {**super().get_config(), "rate_factors": self.rate_factors}
+
+
+def scaled(optimizer: keras.optimizers.Optimizer, policy: str) -> keras.optimizers.Optimizer:
+    """The optimizer that a model of a dtype policy needs: float16 would lose small gradients.
+
+    Args:
+        optimizer: any.
+        policy: its name.
+
+    Source:
+        Mixed precision training, arXiv 1710.03740, section 3.2.
+
+    Example:
+        >>> scaled(StagewiseAdam(0.1), "mixed_bfloat16").name
+        'stagewise_adam'
+    """
+    if policy != MIXED_FLOAT16:
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)

@@ -175,8 +175,9 @@ class StateKeeper(keras.callbacks.Callback):
             self.state.put("best", self.variables, self.part.variables)
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Start the epoch's clock."""
+        """Start the epoch's clock, and its count of steps."""
         self._began = time.perf_counter()
+        self._before = self._steps()
 
     def on_train_batch_end(self, batch, logs=None):
         """End the epoch where no time is left; several processes wait for its end."""
@@ -188,7 +189,7 @@ class StateKeeper(keras.callbacks.Callback):
         if self.validation is not None:
             logs.update(judged(self.task, *self._validated(self.validation)))
         row = {name: float(value) for name, value in logs.items()}
-        if not all(math.isfinite(row.get(name, 0.0)) for name in ("loss", "val_loss")):
+        if self._diverged(row):
             raise TrainingDivergedError(
                 f"The loss became {row['loss']} (validation {row.get('val_loss')}) in epoch "
                 f"{epoch + 1} of the phase {self.phase.name!r}. Try a smaller learning rate, or "
@@ -207,6 +208,21 @@ class StateKeeper(keras.callbacks.Callback):
         state.put("optimizer", self.model.optimizer.variables)
         state.save(self.work)
         self.model.stop_training = state.finished(self.phase)
+
+    def _diverged(self, row: Mapping[str, float]) -> bool:
+        """Whether a loss is no number, unless it is that of steps that loss scaling left out."""
+        if not math.isfinite(row.get("val_loss", 0.0)):
+            return True
+        if math.isfinite(row["loss"]):
+            return False
+        scales = isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer)
+        return not scales or self._steps() == self._before
+
+    def _steps(self) -> int:
+        """The steps that the optimizer has taken."""
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def _keep(self, row: Mapping[str, float], epoch: int) -> None:
         """Take the weights where they are those to keep so far."""
