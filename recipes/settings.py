@@ -273,8 +273,8 @@ class ChoosingSettings(_Group):
     Attributes:
         strategy: "auto", which measures; "race", which lets the four compete on the validation
             part, for several times the time; one of the four strategies (`small_similar`,
-            `small_dissimilar`, `large_similar`, `large_dissimilar`), of the ways `head_only` and
-            `full`, or a `FineTuneStrategy` of your own.
+            `small_dissimilar`, `large_similar`, `large_dissimilar`), of the ways `head_only`,
+            `full` and `lora`, or a `FineTuneStrategy` of your own.
         large_from: pictures a class from which "auto" counts the data as many.
         dissimilar_from: divergence in nats from which "auto" counts them as unlike the
             pretraining data. Photos lie below 0.1, drawings, scans and measurements above 0.15,

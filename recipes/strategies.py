@@ -44,6 +44,10 @@ class Phase:
             part in it. Nothing else can be trainable.
         reduced: the share of the epochs, the first ones, in which pictures have 5/7 of the
             model's side: a step then costs half (progressive resizing, arXiv 2104.00298).
+        lora_rank: of a network with transformer blocks, the rank of the matrices that are trained
+            in place of the kernels of its dense layers (arXiv 2106.09685); what they add up to is
+            put into the kernels at the end. The classifier is trained as ever, and norms with
+            `update_batch_norm`; all else of the backbone stays as it is. With 0 there are none.
         blended: the phase ends with its last weights, drawn back toward those that it began with
             as far as the validation part asks for (interpolation, arXiv 2109.01903); without it,
             with the weights of its best epoch.
@@ -67,6 +71,7 @@ class Phase:
     update_batch_norm: bool = False
     solved: bool = False
     reduced: float = 0.0
+    lora_rank: int = 0
     blended: bool = False
 
     def __post_init__(self):
@@ -87,6 +92,12 @@ class Phase:
             raise ValueError(
                 "reduced: epochs on smaller pictures cannot be compared with the others; set "
                 "blended, by which the last one counts."
+            )
+        if not isinstance(self.lora_rank, int) or self.lora_rank < 0:
+            raise ValueError(f"lora_rank: {self.lora_rank!r} is not a whole number from 0 up.")
+        if self.lora_rank and self.trainable_from == 1:
+            raise ValueError(
+                "lora_rank: the classifier has no transformer blocks; set trainable_from below 1."
             )
         if self.solved and self.trainable_from < 1:
             raise ValueError("solved: only the classifier can be; set trainable_from to 1.")
@@ -253,10 +264,20 @@ WAYS = {
     ),
     "head_only": replace(STRATEGIES["small_similar"], name="head_only"),
     "full": replace(STRATEGIES["large_similar"], name="full"),
+    "lora": FineTuneStrategy(
+        "lora",
+        "pretrained",
+        (
+            HEAD,
+            Phase("low rank", trainable_from=0.0, lora_rank=8, **{**FINE_TUNING, "reduced": 0.0}),
+        ),
+        "solve the classifier, then train matrices of a low rank beside the dense layers of all "
+        "transformer blocks",
+    ),
 }
 
 AUTO, RACE = "auto", "race"
-NAMED = (*STRATEGIES, "head_only", "full")
+NAMED = (*STRATEGIES, "head_only", "full", "lora")
 
 
 def names() -> list[str]:

@@ -38,7 +38,7 @@ from recipes.settings import (
     options_of,
 )
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import novelty, parallel, results, weighing
+from recipes.transfer import lora, novelty, parallel, results, weighing
 from recipes.transfer.clock import Clock
 from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import TrainingData
@@ -154,8 +154,8 @@ def fit_folder(
         output: the run's folder, made by this call.
         strategy: "auto", which measures; "race", which lets the four compete on the validation
             part, for several times the time; one of the four strategies (`small_similar`,
-            `small_dissimilar`, `large_similar`, `large_dissimilar`), of the ways `head_only` and
-            `full`, or a `FineTuneStrategy` of your own.
+            `small_dissimilar`, `large_similar`, `large_dissimilar`), of the ways `head_only`,
+            `full` and `lora`, or a `FineTuneStrategy` of your own.
         backbone: a name from `recipes.backbones.names()`, or a `Backbone`.
         weights: from where to start: "pretrained", or the path of a local weights file for the
             backbone. By default what the strategy says: pretrained, or the backbone's own
@@ -279,6 +279,7 @@ def _train(
     with WorkFolder.open(output, identity, overwrite=overwrite) as work:
         clock = Clock.open(work.folder, settings.training.time_limit, began)
         transfer = choose.start(settings, pictures.task, choose.named(settings))
+        lora.check(transfer, choose.named(settings))
         training, frame = _decoded(pictures, settings, transfer.backbone, work, verbose)
         weights, weighed = weighing.class_weights(
             training.task, training["train"].labels, wanted, given

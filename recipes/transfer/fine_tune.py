@@ -19,7 +19,7 @@ from recipes.images.pipeline import Batches
 from recipes.progress import bar
 from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
-from recipes.transfer import parallel
+from recipes.transfer import lora, parallel
 from recipes.transfer.audience import Audience
 from recipes.transfer.balance import frozen_accuracy
 from recipes.transfer.clock import Clock
@@ -66,7 +66,9 @@ def fine_tune(
     Raises:
         TrainingDivergedError: the loss is no longer finite; the last good state is kept.
         RuntimeError: a variable moved that the phase had frozen.
+        ValueError: a phase of low rank finds no dense layers.
     """
+    lora.check(transfer, strategy)
     state = State.load(work)
     state.restore("model", transfer.model.variables)
     audience = Audience(listeners, transfer.model, state)
@@ -250,10 +252,14 @@ def train_phase(
         usual: the share of the way that is kept where validation cannot tell.
     """
     transfer, data = cut.transfer, cut.data
-    variables = transfer.model.variables
+    plain = list(transfer.model.variables)
+    adapters = lora.enable(transfer, phase, data.seed + state.phase)
+    variables = [*plain, *adapters.variables]
+    if adapters.layers:
+        state.restore("model", variables)
     if not state.start:
-        state.start = fingerprints(variables)
-        state.put("origin", variables, _movable(transfer.model))
+        state.start = fingerprints(plain)
+        state.put("origin", plain, [*_movable(transfer.model), *adapters.kernels])
     last = phase.epochs if known is None else known.get("epoch", phase.epochs)
     last = min(last, (known or {}).get("stopped", last))
     if known is not None and known.get("blend") == 0:
@@ -294,18 +300,30 @@ def train_phase(
                 state.save(work)  # once more, now that the user's callbacks have been heard
     stopped = {"stopped": state.epoch} if state.cut_short else {}
     usual = usual if state.phase else UNLIKE  # a start that nothing was solved for is worth nothing
+    if not phase.blended:
+        state.restore("best", variables)
+    if adapters.layers:
+        audit(phase, transfer.model, state.start, plain)  # until now kernels are frozen, too
+        adapters.merge(transfer.model)
+        state.drop("model", beyond=len(plain))
     if phase.blended:
         left = blend(cut, state, usual, None if known is None else known["blend"])
     else:
-        state.restore("best", variables)
         left = state.kept()
-    _end(phase, cut, state, work, {**left, **stopped})
+    _end(phase, cut, state, work, {**left, **stopped}, adapters.kernels)
 
 
-def _end(phase: Phase, cut: Boundary, state: State, work: WorkFolder | None, left: dict) -> None:
+def _end(
+    phase: Phase,
+    cut: Boundary,
+    state: State,
+    work: WorkFolder | None,
+    left: dict,
+    merged: Sequence = (),
+) -> None:
     """Note what moved and what a phase leaves, and move on to the next."""
     model = cut.transfer.model
-    moved = audit(phase, model, state.start, fingerprints(model.variables))
+    moved = audit(phase, model, state.start, model.variables, merged)
     state.audits.append({**moved, **left})
     state.put("model", model.variables, cut.transfer.trainable_part(cut.first).variables)
     for kind in ("best", "origin", "optimizer"):
@@ -325,15 +343,20 @@ def _decay(phase: Phase, steps: int) -> callbacks.LearningRateDecay:
 
 
 def audit(
-    phase: Phase, model: keras.Model, before: Sequence[str], after: Sequence[str]
+    phase: Phase,
+    model: keras.Model,
+    before: Sequence[str],
+    variables: Sequence,
+    merged: Sequence = (),
 ) -> dict[str, int | str]:
     """Count which variables a phase has moved.
 
     Args:
         phase: the phase that ended.
         model: whose variables they are, with the phase's layers still marked.
-        before: digests at the phase's start, in the order of `model.variables`.
-        after: digests at its end.
+        before: digests of `variables` at the phase's start.
+        variables: all that the model had then.
+        merged: those that may have moved, too: kernels that low-rank matrices were put into.
 
     Returns:
         The counts: weights and statistics that may move, those that did, those that are frozen.
@@ -341,11 +364,11 @@ def audit(
     Raises:
         RuntimeError: a frozen weight, or a statistic that the phase does not update, moved.
     """
-    free = {id(v) for v in _movable(model)}
+    free = {id(v) for v in [*_movable(model), *merged]}
     weights = {id(v) for v in model.weights}
     rows = [
         (v.path, id(v) in free, old != new)
-        for v, old, new in zip(model.variables, before, after, strict=True)
+        for v, old, new in zip(variables, before, fingerprints(variables), strict=True)
         if id(v) in weights
     ]
     wrong = [path for path, may_move, moved in rows if moved and not may_move]

@@ -7,7 +7,7 @@ import numpy as np
 
 from recipes import backbones
 from recipes.backbones.base import Backbone
-from recipes.dtypes import policy_of, recast, scope
+from recipes.dtypes import policy_of, scope
 from recipes.heads import classification_head
 from recipes.images.pipeline import Batches
 from recipes.settings import FLOAT32
@@ -71,10 +71,11 @@ class TransferModel:
         """The same weights in a model that computes in float32; itself where it does that."""
         if policy_of(self.model) == FLOAT32:
             return self
-        ends = [self.boundary(first) for first in range(self.num_stages + 1)]
-        copy = recast(keras.Model(self.model.input, [*ends, self.model.output]), FLOAT32)
-        model = keras.Model(copy.input, copy.outputs[-1], name=self.model.name)
-        return replace(self, model=model, ends=tuple(copy.outputs[:-1]))
+        units, dropout = self.model.output_shape[-1], self.to_dict()["dropout"]
+        with scope(FLOAT32):
+            copy = _headed(self.backbone.computing(FLOAT32), units, self.task, dropout=dropout)
+        copy.assign(self.arrays())
+        return copy
 
     def frozen_part(self, first: int) -> keras.Model:
         """Pictures to the boundary: what need not be computed more than once."""
@@ -212,6 +213,13 @@ def build(
         ValueError: an unknown backbone, or weights of another architecture.
     """
     base = backbones.get(backbone, weights=weights, image_size=image_size, seed=seed)
+    return _headed(base, num_classes, task, dropout=dropout, seed=seed)
+
+
+def _headed(
+    base: Backbone, num_classes: int, task: str, *, dropout: float, seed: int = 0
+) -> TransferModel:
+    """A new head on a backbone."""
     probabilities = classification_head(
         base.model.output, num_classes, task, dropout=dropout, seed=seed
     )

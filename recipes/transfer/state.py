@@ -85,9 +85,14 @@ class State:
             if array is not None:
                 variable.assign(array)
 
-    def drop(self, kind: str) -> None:
-        """Forget the values of a kind."""
-        self.arrays = {n: a for n, a in self.arrays.items() if not n.startswith(f"{kind}/")}
+    def drop(self, kind: str, beyond: int = 0) -> None:
+        """Forget the values of a kind, all of them or those from a place on."""
+        first = f"{kind}/{beyond:04d}"
+        self.arrays = {
+            name: array
+            for name, array in self.arrays.items()
+            if not name.startswith(f"{kind}/") or name < first
+        }
 
     def kept(self) -> dict[str, float]:
         """The epoch of the phase whose weights are kept, 0 for its start, with its figures."""
@@ -190,10 +195,12 @@ class StateKeeper(keras.callbacks.Callback):
             logs.update(judged(self.task, *self._validated(self.validation)))
         row = {name: float(value) for name, value in logs.items()}
         if self._diverged(row):
+            or_else = "Try the precision mixed_bfloat16, or" if self._scales else "Try"
             raise TrainingDivergedError(
                 f"The loss became {row['loss']} (validation {row.get('val_loss')}) in epoch "
-                f"{epoch + 1} of the phase {self.phase.name!r}. Try a smaller learning rate, or "
-                "look for pictures with extreme values. The weights of the epoch before are kept."
+                f"{epoch + 1} of the phase {self.phase.name!r}. {or_else} a smaller learning rate, "
+                "or look for pictures with extreme values. The weights of the epoch before are "
+                "kept."
             )
         state = self.state
         state.epoch = epoch + 1
@@ -215,8 +222,12 @@ class StateKeeper(keras.callbacks.Callback):
             return True
         if math.isfinite(row["loss"]):
             return False
-        scales = isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer)
-        return not scales or self._steps() == self._before
+        return not self._scales or self._steps() == self._before
+
+    @property
+    def _scales(self) -> bool:
+        """Whether the loss is scaled, and a step left out whose gradients are infinite."""
+        return isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer)
 
     def _steps(self) -> int:
         """The steps that the optimizer has taken."""

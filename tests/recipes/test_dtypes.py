@@ -42,9 +42,11 @@ def policy():
 def test_keras_is_as_it_was_after_an_error_too(policy):
     policy("float64")
     before = setup()
-    with pytest.raises(KeyError), dtypes.scope("mixed_float16"):
+    with dtypes.scope("mixed_float16"):
         assert setup() == ("mixed_float16", "float32")
-        raise KeyError
+    assert setup() == before
+    with pytest.raises(ValueError, match="units"), dtypes.scope("mixed_float16"):
+        keras.layers.Dense(0.5)
     assert setup() == before
 
 

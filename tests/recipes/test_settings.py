@@ -84,6 +84,7 @@ VALUES = {
         ],
     ),
     "distribution": ("data_parallel", ["model_parallel", 2]),
+    "precision": ("mixed_float16", ["float16", "half", 16, None]),
     "refit": (False, [1, "yes"]),
     "time_limit": (600.0, [0, -1, "soon", "10 parsecs", "", True, float("inf")]),
     "seed": (7, [-1, 1.0, "7", None]),

@@ -35,6 +35,9 @@ def test_names_are_those_that_get_takes():
         ({"epochs": 0}, "epochs: 0"),
         ({"learning_rate": 0.0}, "learning_rate: 0.0"),
         ({"warmup": 1.0}, "warmup: 1.0"),
+        ({"lora_rank": -1}, "lora_rank: -1"),
+        ({"lora_rank": 1.5}, "lora_rank: 1.5"),
+        ({"lora_rank": 4, "trainable_from": 1.0}, "lora_rank: the classifier"),
     ],
 )
 def test_unusable_phases_are_refused(arguments, text):

@@ -399,7 +399,7 @@ def test_the_audit_refuses_a_frozen_variable_that_moved():
     kernel = transfer.model.get_layer("stem_conv").kernel
     kernel.assign(kernel + 1)
     with pytest.raises(RuntimeError, match=r"1 frozen variables moved: .*stem_conv"):
-        audit(phase, transfer.model, before, fingerprints(transfer.model.variables))
+        audit(phase, transfer.model, before, transfer.model.variables)
 
 
 def test_class_weights_weigh_the_loss(tmp_path):
