@@ -21,6 +21,7 @@ from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import lora, parallel
 from recipes.transfer.audience import Audience
+from recipes.transfer.audit import audit, movable
 from recipes.transfer.balance import frozen_accuracy
 from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
@@ -259,7 +260,7 @@ def train_phase(
         state.restore("model", variables)
     if not state.start:
         state.start = fingerprints(plain)
-        state.put("origin", plain, [*_movable(transfer.model), *adapters.kernels])
+        state.put("origin", plain, [*movable(transfer.model), *adapters.kernels])
     last = phase.epochs if known is None else known.get("epoch", phase.epochs)
     last = min(last, (known or {}).get("stopped", last))
     if known is not None and known.get("blend") == 0:
@@ -340,57 +341,6 @@ def _decay(phase: Phase, steps: int) -> callbacks.LearningRateDecay:
     options = {"learning_rate": phase.learning_rate, "decay_steps": steps - rising}
     decay = callbacks.get(phase.decay, **options)
     return callbacks.Warmup(decay, steps=rising) if rising else decay
-
-
-def audit(
-    phase: Phase,
-    model: keras.Model,
-    before: Sequence[str],
-    variables: Sequence,
-    merged: Sequence = (),
-) -> dict[str, int | str]:
-    """Count which variables a phase has moved.
-
-    Args:
-        phase: the phase that ended.
-        model: whose variables they are, with the phase's layers still marked.
-        before: digests of `variables` at the phase's start.
-        variables: all that the model had then.
-        merged: those that may have moved, too: kernels that low-rank matrices were put into.
-
-    Returns:
-        The counts: weights and statistics that may move, those that did, those that are frozen.
-
-    Raises:
-        RuntimeError: a frozen weight, or a statistic that the phase does not update, moved.
-    """
-    free = {id(v) for v in [*_movable(model), *merged]}
-    weights = {id(v) for v in model.weights}
-    rows = [
-        (v.path, id(v) in free, old != new)
-        for v, old, new in zip(variables, before, fingerprints(variables), strict=True)
-        if id(v) in weights
-    ]
-    wrong = [path for path, may_move, moved in rows if moved and not may_move]
-    if wrong:
-        raise RuntimeError(
-            f"In the phase {phase.name!r} {len(wrong)} frozen variables moved: {wrong[:5]}."
-        )
-    return {
-        "phase": phase.name,
-        "trainable": sum(may_move for _, may_move, _ in rows),
-        "moved": sum(moved for *_, moved in rows),
-        "frozen": sum(not may_move for _, may_move, _ in rows),
-    }
-
-
-def _movable(model: keras.Model) -> list:
-    """The variables that training may move: weights, and statistics of batch normalization."""
-    found = list(model.trainable_variables)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-            found += layer.non_trainable_variables
-    return found
 
 
 class _PhaseBar(keras.callbacks.Callback):

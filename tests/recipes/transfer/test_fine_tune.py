@@ -10,8 +10,9 @@ from recipes.images import augment
 from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import model as transfer_model
+from recipes.transfer.audit import audit
 from recipes.transfer.clock import Clock
-from recipes.transfer.fine_tune import audit, fine_tune, stretches, train_phase
+from recipes.transfer.fine_tune import fine_tune, stretches, train_phase
 from recipes.transfer.refine import blend
 from recipes.transfer.solve import solve
 from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints

@@ -25,8 +25,12 @@ def build_vit(dropout=0.2, task=TASK, side=SIDE):
         normed = layers.LayerNormalization(name=names[0])(x)
         attended = layers.MultiHeadAttention(2, WIDTH // 2, name=names[1])(normed, normed)
         x = layers.Add(name=names[2])([x, attended])
-        inside = [layers.Dense(2 * WIDTH, "gelu"), layers.LayerNormalization(), layers.Dense(WIDTH)]
-        inside = [keras.Input((count * count, WIDTH)), *inside]
+        inside = [
+            keras.Input((count * count, WIDTH)),
+            layers.Dense(2 * WIDTH, "gelu", name="wide"),
+            layers.LayerNormalization(name="norm"),
+            layers.Dense(WIDTH, name="narrow"),
+        ]
         x = layers.Add(name=names[4])([x, keras.Sequential(inside, name=names[3])(x)])
         stages.append(Stage(f"block{index}", names[4], tuple(names)))
     x = layers.Reshape((count, count, WIDTH), name="maps")(x)
