@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 where the input is not usable, 130 after Ctrl-C.
     """
     _keep_every_letter()
+    # Of an accelerator, TensorFlow takes what memory it needs rather than all that there is.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     try:

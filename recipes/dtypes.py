@@ -5,7 +5,7 @@ half precision cannot hold every pixel's value once it is scaled.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from recipes.settings import FLOAT32
 
 
 @contextmanager
-def scope(policy: str) -> Iterator[None]:
+def scope(policy: str) -> Generator[None]:
     """Whatever is built inside has this policy; Keras is set up as before in the end.
 
     Keras' `floatx` is float32 inside, by which inputs, losses and metrics go.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from recipes.strategies import Phase
-from recipes.transfer.state import fingerprints
+from recipes.transfer.state import fingerprints, movable
 
 
 def audit(
@@ -48,12 +48,3 @@ def audit(
         "moved": sum(moved for *_, moved in rows),
         "frozen": sum(not may_move for _, may_move, _ in rows),
     }
-
-
-def movable(model: keras.Model) -> list:
-    """The variables that training may move: weights, and statistics of batch normalization."""
-    found = list(model.trainable_variables)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-            found += layer.non_trainable_variables
-    return found

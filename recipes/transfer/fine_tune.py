@@ -21,14 +21,14 @@ from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import lora, parallel
 from recipes.transfer.audience import Audience
-from recipes.transfer.audit import audit, movable
+from recipes.transfer.audit import audit
 from recipes.transfer.balance import frozen_accuracy
 from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam, scaled
 from recipes.transfer.refine import LIKE, UNLIKE, blend
-from recipes.transfer.state import State, StateKeeper, fingerprints, judged
+from recipes.transfer.state import State, StateKeeper, fingerprints, judged, movable
 
 
 def fine_tune(

@@ -122,6 +122,21 @@ def fingerprints(variables: Sequence) -> list[str]:
     return [digest({"value": to_numpy(variable)}) for variable in variables]
 
 
+def movable(model: keras.Model) -> list:
+    """The variables that training may move: weights, and statistics of batch normalization."""
+    found = list(model.trainable_variables)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+            found += layer.non_trainable_variables
+    return found
+
+
+def _seeds(model: keras.Model) -> list:
+    """The states of a model's generators of random numbers, which move with each step."""
+    weights = {id(variable) for variable in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
+
+
 def judged(task: Task, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     """What the validation part says of a model's outputs."""
     return {
@@ -143,7 +158,7 @@ class StateKeeper(keras.callbacks.Callback):
         state: is moved on.
         phase: how long to wait for a better validation loss.
         variables: of the whole model.
-        part: the model in training; its variables are those that may move.
+        part: the model in training.
         validation: what decides; None in a refit, where it has been decided.
         task: how it is judged.
         work: where the state is saved, if anywhere.
@@ -166,6 +181,7 @@ class StateKeeper(keras.callbacks.Callback):
         self.phase = phase
         self.variables = variables
         self.part = part
+        self.moving = [*movable(part), *_seeds(part)]
         self.validation = validation
         self.task = task
         self.work = work
@@ -177,7 +193,7 @@ class StateKeeper(keras.callbacks.Callback):
             return
         if self.state.phase and self.state.best_loss is None:
             self.state.best_loss = self.task.calibrated_loss(*self._validated(self.validation))
-            self.state.put("best", self.variables, self.part.variables)
+            self.state.put("best", self.variables, self.moving)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Start the epoch's clock, and its count of steps."""
@@ -211,7 +227,7 @@ class StateKeeper(keras.callbacks.Callback):
         self._keep(row, epoch + 1)
         state.cut_short = parallel.from_first(self.clock.left < seconds)
         self.clock.keep()
-        state.put("model", self.variables, self.part.variables)
+        state.put("model", self.variables, self.moving)
         state.put("optimizer", self.model.optimizer.variables)
         state.save(self.work)
         self.model.stop_training = state.finished(self.phase)
@@ -245,7 +261,7 @@ class StateKeeper(keras.callbacks.Callback):
             return
         if self.validation is None or state.best_loss is None or loss < state.best_loss:
             state.best_loss = loss
-            state.put("best", self.variables, self.part.variables)
+            state.put("best", self.variables, self.moving)
 
     def _validated(self, validation: Batches) -> tuple[np.ndarray, np.ndarray]:
         """The validation part's targets, and what the model makes of its pictures."""
