@@ -21,11 +21,11 @@ NEIGHBOURS = 5
 def pooled_stages(backbone: Backbone) -> list:
     """The mean of each stage's feature maps or tokens, a list of tensors (n, channels)."""
     ends = [backbone.boundary(i) for i in range(1, len(backbone.stages))]
-    return [_pooled(keras.ops.cast(end, "float32")) for end in [*ends, backbone.model.output]]
+    return [_pooled(end) for end in [*ends, backbone.model.output]]
 
 
 def _pooled(x):
-    axes = tuple(range(1, len(x.shape) - 1))
+    x, axes = keras.ops.cast(x, "float32"), tuple(range(1, len(x.shape) - 1))
     return keras.ops.mean(x, axis=axes) if axes else x
 
 

@@ -237,3 +237,24 @@ def test_features_in_a_cache_are_of_their_precision(tmp_path):
     assert (found[0] != found[2]).any()
     for one in found[1:]:
         np.testing.assert_allclose(one, found[0], atol=0.03 * np.abs(found[0]).max())
+
+
+@pytest.mark.slow
+def test_every_precision_learns_as_well(tmp_path):
+    """EfficientNet-Lite0 on four classes of generated pictures, all of it trained."""
+    folder = pictures.make_classes(tmp_path / "photos", 24, ("ash", "elm", "oak", "yew"))
+    found = {}
+    for precision in PRECISIONS:
+        run = recipes.fit_folder(
+            folder,
+            output=tmp_path / precision,
+            precision=precision,
+            image_size=64,
+            **OPTIONS,
+        )
+        found[precision] = run.metrics
+    expected = found[FLOAT32]
+    for metrics in found.values():
+        low, high = expected["accuracy_interval"]
+        assert low <= metrics["accuracy"] <= high
+        assert metrics["log_loss"] == pytest.approx(expected["log_loss"], abs=0.1)
