@@ -70,7 +70,8 @@ def measured(
     model = keras.Model(backbone.model.input, keras.ops.concatenate(moments, axis=-1))
     if pixels.shape[1:3] != tuple(backbone.image_size):
         pictures = keras.Input(pixels.shape[1:])
-        resized = keras.layers.Resizing(*backbone.image_size, antialias=True)(pictures)
+        to_size = keras.layers.Resizing(*backbone.image_size, antialias=True, dtype="float32")
+        resized = to_size(pictures)
         model = keras.Model(pictures, model(resized))
     label = "Looking at the pictures"
     values = outputs_of(model, pixels, rows, label=label, verbose=verbose).astype("float64")

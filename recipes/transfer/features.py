@@ -19,6 +19,7 @@ from recipes.files import digest
 from recipes.images.augment import Augmentation, batch as vary
 from recipes.images.parts import ArrayCache, Part
 from recipes.progress import track
+from recipes.settings import FLOAT32
 from recipes.tasks import Task
 from recipes.transfer.model import TransferModel, forward
 from recipes.transfer.solve import Solution, solve
@@ -56,6 +57,9 @@ def features(
 
     Returns:
         float32, or float16 from a file: (views, n, *boundary shape).
+
+    Raises:
+        ValueError: an activation is not finite.
     """
     weights = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(frozen.weights)}
     key = json.dumps(
@@ -97,6 +101,12 @@ def features(
             if view:
                 pixels = vary(pixels, [(seed, view, row) for row in rows], augmentation)
             array[view, rows] = forward(frozen, pixels, batch_size)
+            if not np.isfinite(array[view, rows]).all():
+                half = "a file" if policy_of(frozen) == FLOAT32 else policy_of(frozen)
+                raise ValueError(
+                    f"precision: what the network makes of some pictures is beyond what {half} "
+                    "holds; take another precision, or a larger cache_limit."
+                )
 
     return cache.get(key, (views, len(part), *frozen.output.shape[1:]), "float32", fill)
 

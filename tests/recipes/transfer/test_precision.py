@@ -139,6 +139,17 @@ def test_a_picture_that_overflows_float16_costs_its_step_and_not_the_training(tm
     assert all(np.isfinite(value).all() for value in values_of(transfer.model).values())
 
 
+def test_frozen_features_beyond_float16_are_refused(tmp_path):
+    transfer, parts = bright(0.02)
+    frozen = transfer.frozen_part(1)
+    with pytest.raises(ValueError, match="beyond what mixed_float16 holds"):
+        features(frozen, parts["train"], ArrayCache(tmp_path), verbose=False)
+    frozen = transfer.in_float32().frozen_part(1)
+    assert features(frozen, parts["train"], ArrayCache(tmp_path), verbose=False).max() > 65504
+    with pytest.raises(ValueError, match="beyond what a file holds"):
+        features(frozen, parts["train"], ArrayCache(tmp_path, 0), verbose=False)
+
+
 def test_where_no_step_is_left_the_training_has_diverged(tmp_path):
     transfer, parts = bright(1.0)
     parts["validation"] = replace(parts["validation"], pixels=parts["validation"].pixels * 0 + 128)
