@@ -100,7 +100,8 @@ def features(
             pixels = part.pixels[rows]
             if view:
                 pixels = vary(pixels, [(seed, view, row) for row in rows], augmentation)
-            array[view, rows] = forward(frozen, pixels, batch_size)
+            with np.errstate(over="ignore"):  # what a file cannot hold is refused below
+                array[view, rows] = forward(frozen, pixels, batch_size)
             if not np.isfinite(array[view, rows]).all():
                 half = "a file" if policy_of(frozen) == FLOAT32 else policy_of(frozen)
                 raise ValueError(
