@@ -9,7 +9,6 @@ import pytest
 import recipes
 from recipes import dtypes, strategies
 from recipes.run import WorkFolder
-from recipes.settings import PRECISIONS
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import fine_tune as training, lora
 from recipes.transfer.fine_tune import fine_tune
@@ -119,8 +118,9 @@ def test_kernels_move_by_the_merge_alone(blended, tmp_path, monkeypatch):
     transfer, start = build_vit(), values_of(build_vit().model)
     data = training_data(DATA, tmp_path, seed=3)
     strategy = replace(STRATEGY, phases=(strategies.HEAD, phase))
-    history, audits = fine_tune(transfer, strategy, data, batch_size=16, usual=1.0)
-    assert np.isfinite(history["val_loss"]).all()
+    known = [{"penalty": 0.1}, {"blend": 0.5}] if blended else None
+    history, audits = fine_tune(transfer, strategy, data, batch_size=16, known=known)
+    assert np.isfinite(history["loss"].iloc[1:]).all()
     assert plain(transfer.model)
     assert len(found) == BLOCKS * DENSE_A_BLOCK
     end, moved = values_of(transfer.model), set()
@@ -159,30 +159,32 @@ TWICE = FineTuneStrategy(
     "twice",
     "pretrained",
     (
-        Phase("classifier", 1.0, 1, 1e-3),
-        PHASE,
-        Phase("everything", 0.0, 1, 1e-3),
-        replace(PHASE, name="blended", lora_rank=1, epochs=2, blended=True),
+        replace(PHASE, epochs=2),
+        replace(PHASE, name="blended", trainable_from=0.5, lora_rank=1, epochs=2, blended=True),
     ),
-    "in the middle and at the end",
+    "of all blocks, then of the later one",
 )
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5, 6, 7])
-def test_an_interrupted_phase_goes_on_exactly(epochs, tmp_path, monkeypatch):
-    def run(folder, work=None):
-        transfer = build_vit()
-        data = training_data(DATA, folder, seed=3)
-        options = {"batch_size": 16, "work": work, "usual": 1.0}
-        return transfer, *fine_tune(transfer, TWICE, data, **options)
+def run_twice(folder, work=None):
+    transfer, data = build_vit(), training_data(DATA, folder, seed=3)
+    return transfer, *fine_tune(transfer, TWICE, data, batch_size=32, work=work, usual=1.0)
 
-    whole, expected, kept = run(tmp_path / "a")
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return run_twice(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4])
+def test_an_interrupted_phase_goes_on_exactly(epochs, undisturbed, tmp_path, monkeypatch):
+    whole, expected, kept = undisturbed
     with monkeypatch.context() as patch:
         interrupt_after(patch, epochs)
         with WorkFolder.open(tmp_path / "run", {}) as work, pytest.raises(_Interrupted):
-            run(tmp_path / "b", work)
+            run_twice(tmp_path / "b", work)
     with WorkFolder.open(tmp_path / "run", {}) as work:
-        resumed, history, audits = run(tmp_path / "c", work)
+        resumed, history, audits = run_twice(tmp_path / "c", work)
     assert audits == kept
     columns = ["phase", "epoch", "loss", "val_loss", "learning_rate"]
     assert history[columns].equals(expected[columns])
@@ -208,7 +210,7 @@ def test_a_network_without_dense_layers_is_refused_before_a_picture_is_decoded(t
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_a_run_is_a_plain_model(precision, tmp_path):
     folder = pictures.make_classes(tmp_path / "photos", 16, ("ash", "oak", "yew"))
     options = {"backbone": build_vit().backbone, "verbose": False}
@@ -229,5 +231,3 @@ def test_a_run_is_a_plain_model(precision, tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("uint8")
     loaded = recipes.load(run, backbone=options["backbone"]).model
     np.testing.assert_allclose(model.predict(x, verbose=0), loaded.predict(x, verbose=0), atol=1e-6)
-    again = recipes.rerun(run.folder, output=tmp_path / "again", **options)
-    assert again.same

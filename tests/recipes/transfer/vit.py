@@ -1,4 +1,4 @@
-"""A vision transformer of three blocks, whose layers lie in one another, as a transfer model."""
+"""A vision transformer of two blocks, whose layers lie in one another, as a transfer model."""
 
 import keras
 from keras import layers
@@ -8,7 +8,7 @@ from recipes.heads import classification_head
 from recipes.transfer.model import TransferModel
 from tests.recipes.transfer.tiny import SIDE, TASK
 
-WIDTH, PATCH, BLOCKS = 16, 8, 3
+WIDTH, PATCH, BLOCKS = 16, 8, 2
 
 
 def build_vit(dropout=0.2, task=TASK, side=SIDE):
