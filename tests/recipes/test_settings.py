@@ -192,7 +192,7 @@ def test_fit_folder_has_the_defaults_of_the_settings():
         for name, parameter in signature.items()
         if name in OPTIONS and parameter.default is not parameter.empty
     }
-    assert len(defaults) == 26
+    assert len(defaults) == 27
     assert defaults == {name: OPTIONS[name].default for name in defaults}
     rest = set(signature) - set(OPTIONS)
     assert rest == {"folder", "output", "callbacks", "overwrite", "verbose"}
