@@ -27,6 +27,7 @@ GROUPS = {
 }
 TYPES = {
     rules.COUNT: int,
+    rules.COUNT_OR_AUTO: lambda text: text if text == rules.AUTO else int(text),
     rules.WHOLE: int,
     rules.POSITIVE: float,
     rules.SHARE: float,

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -11,21 +11,31 @@ from typing import Any, Unpack
 import keras
 import pandas as pd
 
-from recipes import backbones, report, strategies
+from recipes import augmentation, backbones, report, strategies
+from recipes.augmentation import Augmentation
 from recipes.backbones.base import Backbone
 from recipes.checking import in_run
 from recipes.choosing import choose
 from recipes.classifier import Classifier
 from recipes.files import checked_path, read_json, write_json
-from recipes.images import augment
 from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
 from recipes.keras_setup import describe, require_channels_last
 from recipes.progress import say, say_all
-from recipes.run import PLAN, Comparison, Decision, Run, WorkFolder, check_output, compare_runs
+from recipes.run import (
+    BATCH_SIZE,
+    PLAN,
+    Comparison,
+    Decision,
+    Run,
+    WorkFolder,
+    check_output,
+    compare_runs,
+)
 from recipes.settings import (
+    AUTO,
     ChoosingSettings,
     DataSettings,
     GivenWeights,
@@ -36,12 +46,13 @@ from recipes.settings import (
     options_of,
 )
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import novelty, parallel, results, weighing
+from recipes.transfer import novelty, parallel, results, sizing, weighing
 from recipes.transfer.clock import Clock
 from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.learn import learn
 from recipes.transfer.model import TransferModel
+from recipes.transfer.sizing import Sized
 from recipes.transfer.timing import Pace
 
 UNLABELLED_TABLE = "unlabelled.csv"
@@ -97,10 +108,10 @@ def fit(
     _check(settings)
     place = os.path.abspath(checked_path("output", output))
     with parallel.scope(settings.training.distribution) as devices:
-        if settings.training.batch_size % devices.count:
+        size = settings.training.batch_size
+        if isinstance(size, int) and size % devices.count:
             raise ValueError(
-                f"batch_size: {settings.training.batch_size} pictures cannot be shared by "
-                f"{devices.count} devices."
+                f"batch_size: {size} pictures cannot be shared by {devices.count} devices."
             )
         if devices.process:
             place, verbose = f"{place}-process-{devices.process}", False
@@ -116,9 +127,9 @@ def fit_folder(
     weights: str | None = ModelSettings.weights,
     image_size: int | None = ModelSettings.image_size,
     epochs: int | None = TrainingSettings.epochs,
-    batch_size: int = TrainingSettings.batch_size,
+    batch_size: int | str = TrainingSettings.batch_size,
     dropout: float = ModelSettings.dropout,
-    augmentation: str = TrainingSettings.augmentation,
+    augmentation: str | Augmentation = TrainingSettings.augmentation,
     views: int = TrainingSettings.views,
     class_weights: GivenWeights = TrainingSettings.class_weights,
     validation: float = DataSettings.validation,
@@ -156,9 +167,11 @@ def fit_folder(
             initialization for `large_dissimilar`.
         image_size: side in pixels to which pictures are resized; the backbone's own by default.
         epochs: at the most so many in each phase; the strategy's own by default.
-        batch_size: pictures a step.
+        batch_size: pictures a step; by "auto" as many as the device needs to be busy, by
+            measurement.
         dropout: the share of features dropped before the classifier in training.
-        augmentation: a preset of `recipes.images.augment`, or "none".
+        augmentation: a preset ("light", "strong", "randaugment", "mixup", "cutmix", "heavy"), an
+            `Augmentation`, or "none".
         views: versions of each training picture in the cache of a frozen part; those after the
             first are augmented, and each costs one more forward pass.
         class_weights: whether rare classes weigh more; by default where the largest class has
@@ -269,6 +282,11 @@ def _train(
         clock = Clock.open(work.folder, settings.training.time_limit, began)
         transfer = choose.start(settings, pictures.task, choose.named(settings))
         training, frame = _decoded(pictures, settings, transfer.backbone, work, verbose)
+        settings, size = _sized(settings, training, work)
+        if size is not None:
+            found["batch_size"] = size.in_words()
+            say_all({"batch_size": found["batch_size"]}, verbose)
+        rates = 1.0 if size is None else size.rates
         weights, weighed = weighing.class_weights(
             training.task, training["train"].labels, wanted, given
         )
@@ -278,13 +296,24 @@ def _train(
         say_all({"time": found["time"]}, verbose)
         left = clock.left if clock.limit else None
         decision = choose.choose(
-            settings, transfer, training, work, weights, seconds=seconds, time_left=left
+            settings,
+            transfer,
+            training,
+            work,
+            weights,
+            seconds=seconds,
+            time_left=left,
+            rates=rates,
         )
         measured = pace.features() if choose.named(settings) is None else 0.0
-        plan, refit, left_out = _planned(settings, decision, pace, clock, work, measured)
+        plan, refit, left_out = _planned(settings, decision, pace, clock, work, measured, rates)
         if left_out:
             found["time_limit"] = left_out
             say_all({"time_limit": left_out}, verbose)
+        unmixed = _unmixed(training.augmentation, plan, transfer)
+        if unmixed:
+            found["augmentation"] = unmixed
+            say_all({"augmentation": unmixed}, verbose)
         expected = clock.used + pace.of(plan, refit) - measured
         clock.reserve = pace.finishing(plan)
         in_run.keep(work.folder, transfer, plan, training, frame)
@@ -307,6 +336,7 @@ def _train(
             "config": {**_given(data, pictures.source, output), **settings.to_dict()},
             "decision": decision.to_dict(),
             "strategy": plan.to_dict(),
+            "batch_size": None if size is None else asdict(size),
             "class_weights": weighed,
             "audit": learned.audits,
             "refit": learned.refit,
@@ -338,11 +368,44 @@ def _decoded(
         pictures.task,
         cache,
         views=settings.training.views,
-        augmentation=augment.get(settings.training.augmentation),
+        augmentation=augmentation.get(settings.training.augmentation),
         seed=settings.training.seed,
         verbose=verbose,
     )
     return training, frame
+
+
+def _sized(
+    settings: Settings, training: TrainingData, work: WorkFolder
+) -> tuple[Settings, Sized | None]:
+    """The settings with a number for the batch size, and how it was found where it was open.
+
+    An interrupted run keeps to what was measured when it began.
+    """
+    if settings.training.batch_size != AUTO:
+        return settings, None
+    note, plan = work.folder / BATCH_SIZE, choose.named(settings)
+    known = parallel.from_first(read_json(note) if note.exists() else None)
+    if known is None:
+        start = partial(choose.start, settings, training.task, plan)
+        found = sizing.sized(start, plan, training, parallel.current().count)
+        known = parallel.from_first(asdict(found))
+        write_json(note, known)
+    size = Sized(**known)
+    numbered = replace(settings.training, batch_size=size.batch_size)
+    return replace(settings, training=numbered), size
+
+
+def _unmixed(
+    augmentation: Augmentation | None, plan: FineTuneStrategy, transfer: TransferModel
+) -> str:
+    """A line where mixing is asked for and no phase can have it."""
+    if augmentation is None or not augmentation.mixes:
+        return ""
+    firsts = [p.first_trainable(transfer.num_stages) for p in plan.phases if not p.solved]
+    if 0 in firsts:
+        return ""
+    return f"mixup and CutMix need trainable inputs: they have no part in {plan.name}"
 
 
 def _planned(
@@ -352,6 +415,7 @@ def _planned(
     clock: Clock,
     work: WorkFolder,
     measured: float,
+    rates: float,
 ) -> tuple[FineTuneStrategy, bool, str]:
     """The phases to train, whether all is learned anew in the end, and what time left out of them.
 
@@ -360,7 +424,7 @@ def _planned(
     note = work.folder / PLAN
     known = parallel.from_first(read_json(note) if note.exists() else None)
     if known is None:
-        plan = choose.named(settings) or strategies.get(decision.strategy)
+        plan = (choose.named(settings) or strategies.get(decision.strategy)).with_rates(rates)
         if settings.training.epochs:
             plan = plan.with_epochs(settings.training.epochs)
         refit, left_out = choose.refitted(settings, plan, pace.data), ""
@@ -412,7 +476,6 @@ def _check(settings: Settings) -> None:
     if not isinstance(settings.model.backbone, Backbone):
         backbones.canonical_name(settings.model.backbone)
     backbones.known_weights(settings.model.weights)
-    augment.get(settings.training.augmentation)
     parallel.check(settings.training.distribution)
     if settings.training.time_limit and settings.choosing.strategy == strategies.RACE:
         raise ValueError(
@@ -459,7 +522,8 @@ def rerun(
     config, known = {**BEFORE, **old.info["config"]}, {one.name for _, one in options_of()}
     if "refit" not in old.info["config"] and "strategy" in old.info:
         config["strategy"] = old.info["strategy"]  # the phases as they were then
-    if config.get("time_limit"):  # the phases that there was time for
+    if config.get("time_limit") or old.info.get("batch_size"):
+        # The phases that there was time for, with the rates for the batch size that was chosen.
         config |= {"strategy": old.info["strategy"], "time_limit": None}
         config["refit"] = bool(old.info["refit"])
     data = config.get("data", config.get("folder")) if data is None else data
