@@ -266,6 +266,12 @@ class TrainingSettings(_Group):
         super().__post_init__()
         object.__setattr__(self, "augmentation", augmentation.checked(self.augmentation))
 
+    @property
+    def pictures_a_step(self) -> int:
+        """The batch size, where it is a number by now."""
+        assert isinstance(self.batch_size, int)
+        return self.batch_size
+
 
 @dataclass(frozen=True)
 class ChoosingSettings(_Group):

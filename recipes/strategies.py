@@ -23,8 +23,8 @@ class Phase:
             frozen: 1.0 trains the classifier alone, 0.0 everything. The share is rounded to whole
             stages; a stage is never cut.
         epochs: the number of passes over the training part, at the most.
-        learning_rate: the rate of the classifier at the phase's start, for Adam at the default batch
-            size of 16.
+        learning_rate: the rate of the classifier at the phase's start, for Adam at the batch
+            size of 16, which is the default.
         decay: name of the scheme in `callbacks` that leads the rate to zero over the phase.
         warmup: the share of the phase's steps over which the rate first rises from zero, so that
             pretrained weights are not thrown about while Adam's averages are still empty.

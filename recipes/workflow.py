@@ -290,7 +290,7 @@ def _train(
         weights, weighed = weighing.class_weights(
             training.task, training["train"].labels, wanted, given
         )
-        pace = Pace.measured(transfer, training, settings.training.batch_size)
+        pace = Pace.measured(transfer, training, settings.training.pictures_a_step)
         seconds = choose.expected_times(settings, pace)
         found["time"] = choose.times_in_words(seconds)
         say_all({"time": found["time"]}, verbose)
@@ -322,7 +322,7 @@ def _train(
             plan,
             training,
             refit=refit,
-            batch_size=settings.training.batch_size,
+            batch_size=settings.training.pictures_a_step,
             class_weights=weights,
             work=work,
             listeners=callbacks,

@@ -156,7 +156,7 @@ def _raced(
         partial(start, settings, data.task),
         data,
         note=work.folder / RACE,
-        batch_size=settings.training.batch_size,
+        batch_size=settings.training.pictures_a_step,
         class_weights=class_weights,
         usual=UNLIKE if unlike else LIKE,
     )

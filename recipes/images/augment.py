@@ -100,7 +100,7 @@ def _coefficients(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _erased(chances: np.ndarray, share: float, size: tuple[int, int]) -> np.ndarray:
-    """A rectangle in a share of the pictures: top, left, bottom, right; of no area in the others."""
+    """Top, left, bottom, right of a rectangle in a share of the pictures; zeros in the others."""
     areas = ERASED_AREAS[0] + chances[:, 1] * (ERASED_AREAS[1] - ERASED_AREAS[0])
     low, high = np.log(ERASED_ASPECTS)
     aspects = np.exp(low + chances[:, 2] * (high - low))

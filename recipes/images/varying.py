@@ -66,7 +66,7 @@ def mixed(pictures, partners, shares, boxes):
 
 @apart
 def mapped(pictures, coefficients, outside):
-    """The bilinear affine map of Pillow's `Image.transform`, to which its results are equal.
+    """The bilinear affine map of Pillow's `Image.transform`, which cuts fractions off.
 
     A point within the picture but beyond the middles of its outermost pixels has their color.
 
@@ -103,6 +103,8 @@ def mapped(pictures, coefficients, outside):
 @apart
 def lit(pictures, factors):
     """Brightness, then contrast about the mean gray, as Pillow's `ImageEnhance` has them.
+
+    Fractions stay, which Pillow cuts off, so that its pictures get darker by half a level a step.
 
     Args:
         pictures: float32, (n, H, W, 3), 0 to 255.

@@ -14,7 +14,7 @@ from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam
 
-USUAL = TrainingSettings.__dataclass_fields__["batch_size"].default  # for which rates are meant
+USUAL = TrainingSettings().pictures_a_step  # for which rates are meant
 MOST = 1024
 LEAST_STEPS = 8  # in a pass through the pictures
 REPEATS = 3
