@@ -67,7 +67,7 @@ def _accelerated() -> bool:
 def apart(function: Callable) -> Callable:
     """A function of tensors that is compiled as one piece and by itself.
 
-    On TensorFlow it is compiled by XLA, on a CPU too: element by element in one loop, where the
+    By XLA, where there is one, on a CPU too: element by element in one loop, where TensorFlow's
     graph has a pass over memory for each operation. A compiler that has the whole at once would
     compute a piece anew for each of those that read its result.
 
@@ -80,27 +80,27 @@ def apart(function: Callable) -> Callable:
         6.0
     """
 
-    @wraps(function)
-    def called(*inputs):
-        if keras.backend.backend() == "jax":
+    @cache
+    def by_xla(backend: str) -> Callable:
+        if backend == "jax":
             import jax
 
-            return jax.lax.optimization_barrier(function(*inputs))
-        return (by_xla() if _has_xla() else function)(*inputs)
-
-    @cache
-    def by_xla():
+            return jax.jit(lambda *inputs: jax.lax.optimization_barrier(function(*inputs)))
         import tensorflow as tf
 
         return tf.function(function, jit_compile=True, autograph=False)
+
+    @wraps(function)
+    def called(*inputs):
+        return (by_xla(keras.backend.backend()) if _has_xla() else function)(*inputs)
 
     return called
 
 
 def _has_xla() -> bool:
-    """Whether TensorFlow computes, and where XLA can compile for it."""
+    """Whether XLA can compile for what computes."""
     if keras.backend.backend() != "tensorflow":
-        return False
+        return keras.backend.backend() == "jax"
     import tensorflow as tf
 
     shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
