@@ -1,12 +1,15 @@
 """How Keras is set up: what of it decides a result, and what this library needs of it."""
 
+import math
 import platform
 from collections.abc import Callable
 from functools import cache, wraps
 
 import keras
 
-ON_CPU, ON_ACCELERATOR = 32, 256  # pictures in a forward pass
+LEAST_PREDICTED, MOST_PREDICTED = 32, 1024  # pictures in a forward pass
+MOST_BYTES = 4 << 30  # for outputs of layers, of which so many are held at once
+AT_ONCE, FLOAT_BYTES = 3, 4
 
 
 def describe() -> dict[str, str]:
@@ -38,14 +41,26 @@ def require_channels_last() -> None:
         )
 
 
-def prediction_batch() -> int:
-    """Pictures in one forward pass where nothing is trained: as many as the device is quick with.
+def prediction_batch(model: keras.Model) -> int:
+    """Pictures in one forward pass where nothing is trained.
+
+    On a CPU 32: more are no quicker. Elsewhere as many as keep the device busy and fit into a few
+    gigabytes, by the model's largest layer; from 32 to 1,024.
+
+    Args:
+        model: functional.
 
     Example:
-        >>> prediction_batch() in (32, 256)
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
+        >>> prediction_batch(model) in (32, 1024)
         True
     """
-    return ON_ACCELERATOR if _accelerated() else ON_CPU
+    if not _accelerated():
+        return LEAST_PREDICTED
+    outputs = keras.tree.flatten([layer.output for layer in model.layers])
+    values = max(math.prod(side or 1 for side in output.shape[1:]) for output in outputs)
+    fitting = MOST_BYTES // (AT_ONCE * FLOAT_BYTES * values)
+    return min(max(1 << max(fitting, 1).bit_length() - 1, LEAST_PREDICTED), MOST_PREDICTED)
 
 
 def _accelerated() -> bool:

@@ -6,6 +6,7 @@ XLA, on a CPU too, where the bilinear map takes a third of the time of
 """
 
 from collections.abc import Mapping
+from typing import final
 
 import keras
 from keras import ops
@@ -132,6 +133,7 @@ def inside(boxes, pictures):
     return (down >= top) & (down < bottom) & (across >= left) & (across < right)
 
 
+@final
 @keras.saving.register_keras_serializable(PACKAGE)
 class Vary(keras.layers.Layer):
     """`vary` as a layer, in float32 whatever the policy.

@@ -58,7 +58,7 @@ def features(
     Returns:
         float32, or float16 from a file: (views, n, *boundary shape).
     """
-    batch_size = batch_size or prediction_batch()
+    batch_size = batch_size or prediction_batch(frozen)
     weights = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(frozen.weights)}
     key = json.dumps(
         {
@@ -249,7 +249,7 @@ def outputs_of(
     verbose: bool = True,
 ) -> np.ndarray:
     """A model's outputs for the rows of an array, all of them by default, (n, …)."""
-    batch_size = batch_size or prediction_batch()
+    batch_size = batch_size or prediction_batch(model)
     rows = np.arange(len(inputs)) if rows is None else rows
     starts = range(0, len(rows), batch_size)
     chunks = [

@@ -185,7 +185,7 @@ def phase_batches(
         cut.inputs("validation"),
         validation.labels,
         views=cut.first > 0,
-        batch_size=prediction_batch(),
+        batch_size=prediction_batch(cut.transfer.model),
     )
     return batches, held_out
 
