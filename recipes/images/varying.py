@@ -59,7 +59,8 @@ def mixed(pictures, partners, shares, boxes):
         shares: of a picture itself in the blend, (n,).
         boxes: where the other one is seen alone, as for `inside`.
     """
-    others = ops.take(pictures, ops.arange(ops.shape(pictures)[0]) + partners, axis=0)
+    count = ops.shape(pictures)[0]
+    others = ops.take(pictures, (ops.arange(count) + partners) % count, axis=0)
     shares = ops.reshape(shares, (-1, 1, 1, 1))
     blend = others + shares * (pictures - others)
     return ops.where(inside(boxes, pictures), others, blend)

@@ -301,7 +301,7 @@ def train_phase(
                 initial_epoch=state.epoch,
                 shuffle=False,
                 verbose=0,
-                callbacks=[_Rate(rates), keeper, moving, *heard],
+                callbacks=[_Rate(rates.rates), keeper, moving, *heard],
             )
             if state.cut_short:
                 state.save(work)  # once more, now that the user's callbacks have been heard
@@ -384,14 +384,14 @@ def _movable(model: keras.Model) -> list:
 
 
 class _Rate(keras.callbacks.Callback):
-    """Notes an epoch's last learning rate; that of each step is looked up where the step is."""
+    """Notes an epoch's last learning rate; the rate of each step is looked up where the step is."""
 
-    def __init__(self, rates: keras.optimizers.schedules.LearningRateSchedule):
+    def __init__(self, rates: Sequence[float]):
         super().__init__()
         self.rates = rates
 
     def on_epoch_end(self, epoch, logs: Any = None):
-        logs["learning_rate"] = float(self.rates(self.model.optimizer.iterations - 1))
+        logs["learning_rate"] = self.rates[int(self.model.optimizer.iterations) - 1]
 
 
 class _PhaseBar(keras.callbacks.Callback):
