@@ -3,7 +3,8 @@
 Photos of 224 pixels in batches of 32, each way in turn, several times over. Of Pillow there are the
 kinds that every preset has: one affine map, brightness, contrast; by one thread, as a pipeline of
 batches has it. The device has all its threads, and every preset. With `--threads 1`, TensorFlow has
-one too. Prints the median of the rounds and how far they are apart, and writes a CSV file.
+one too. Prints the median of the rounds and how far they are apart, by the clock and by the seconds
+that all threads together had of the processors; the former is written to a CSV file.
 
     python benchmarks/augmentation.py
 """
@@ -80,17 +81,19 @@ def main() -> None:
     )
     ways = {"Pillow, light": (by_pillow, "light"), "Pillow, strong": (by_pillow, "strong")}
     ways |= {f"device, {name}": (on_the_device, name) for name in PRESETS if name != "none"}
-    seconds = {name: [] for name in ways}
+    seconds, busy = {name: [] for name in ways}, {name: [] for name in ways}
     for turn in range(options.rounds + 1):  # the first one compiles
         keys = [(0, turn, row) for row in range(options.batch)]
         for name, (way, preset) in ways.items():
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             way(pictures, keys, PRESETS[preset])
             seconds[name].append(time.perf_counter() - began)
+            busy[name].append(time.process_time() - used)
     table = pd.DataFrame({name: options.batch / np.array(s[1:]) for name, s in seconds.items()})
     table.to_csv(options.csv, index_label="round")
     found = table.quantile([0.5, 0.1, 0.9]).T.set_axis(["median", "10 %", "90 %"], axis=1)
     found["to Pillow's light"] = found["median"] / found["median"].iloc[0]
+    found["a processor second"] = [options.batch / np.median(used[1:]) for used in busy.values()]
     found["first batch, s"] = [s[0] for s in seconds.values()]
     print(
         f"pictures a second, {keras.backend.backend()}, {options.size} px, {options.batch} a batch"
