@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -15,27 +15,17 @@ from recipes import augmentation, backbones, report, strategies
 from recipes.augmentation import Augmentation
 from recipes.backbones.base import Backbone
 from recipes.checking import in_run
-from recipes.choosing import choose
+from recipes.choosing import choose, planning
 from recipes.classifier import Classifier
-from recipes.files import checked_path, read_json, write_json
+from recipes.files import checked_path
 from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
 from recipes.keras_setup import describe, require_channels_last
 from recipes.progress import say, say_all
-from recipes.run import (
-    BATCH_SIZE,
-    PLAN,
-    Comparison,
-    Decision,
-    Run,
-    WorkFolder,
-    check_output,
-    compare_runs,
-)
+from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
-    AUTO,
     ChoosingSettings,
     DataSettings,
     GivenWeights,
@@ -46,13 +36,12 @@ from recipes.settings import (
     options_of,
 )
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import novelty, parallel, results, sizing, weighing
+from recipes.transfer import novelty, parallel, results, weighing
 from recipes.transfer.clock import Clock
 from recipes.transfer.explain import class_activation_maps
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.learn import learn
 from recipes.transfer.model import TransferModel
-from recipes.transfer.sizing import Sized
 from recipes.transfer.timing import Pace
 
 UNLABELLED_TABLE = "unlabelled.csv"
@@ -282,7 +271,7 @@ def _train(
         clock = Clock.open(work.folder, settings.training.time_limit, began)
         transfer = choose.start(settings, pictures.task, choose.named(settings))
         training, frame = _decoded(pictures, settings, transfer.backbone, work, verbose)
-        settings, size = _sized(settings, training, work)
+        settings, size = planning.sized(settings, training, work)
         if size is not None:
             found["batch_size"] = size.in_words()
             say_all({"batch_size": found["batch_size"]}, verbose)
@@ -306,11 +295,13 @@ def _train(
             rates=rates,
         )
         measured = pace.features() if choose.named(settings) is None else 0.0
-        plan, refit, left_out = _planned(settings, decision, pace, clock, work, measured, rates)
+        plan, refit, left_out = planning.planned(
+            settings, decision, pace, clock, work, measured, rates
+        )
         if left_out:
             found["time_limit"] = left_out
             say_all({"time_limit": left_out}, verbose)
-        unmixed = _unmixed(training.augmentation, plan, transfer)
+        unmixed = planning.unmixed(training.augmentation, plan, transfer)
         if unmixed:
             found["augmentation"] = unmixed
             say_all({"augmentation": unmixed}, verbose)
@@ -373,72 +364,6 @@ def _decoded(
         verbose=verbose,
     )
     return training, frame
-
-
-def _sized(
-    settings: Settings, training: TrainingData, work: WorkFolder
-) -> tuple[Settings, Sized | None]:
-    """The settings with a number for the batch size, and how it was found where it was open.
-
-    An interrupted run keeps to what was measured when it began.
-    """
-    if settings.training.batch_size != AUTO:
-        return settings, None
-    note, plan = work.folder / BATCH_SIZE, choose.named(settings)
-    known = parallel.from_first(read_json(note) if note.exists() else None)
-    if known is None:
-        start = partial(choose.start, settings, training.task, plan)
-        found = sizing.sized(start, plan, training, parallel.current().count)
-        known = parallel.from_first(asdict(found))
-        write_json(note, known)
-    size = Sized(**known)
-    numbered = replace(settings.training, batch_size=size.batch_size)
-    return replace(settings, training=numbered), size
-
-
-def _unmixed(
-    augmentation: Augmentation | None, plan: FineTuneStrategy, transfer: TransferModel
-) -> str:
-    """A line where mixing is asked for and no phase can have it."""
-    if augmentation is None or not augmentation.mixes:
-        return ""
-    firsts = [p.first_trainable(transfer.num_stages) for p in plan.phases if not p.solved]
-    if 0 in firsts:
-        return ""
-    return f"mixup and CutMix need trainable inputs: they have no part in {plan.name}"
-
-
-def _planned(
-    settings: Settings,
-    decision: Decision,
-    pace: Pace,
-    clock: Clock,
-    work: WorkFolder,
-    measured: float,
-    rates: float,
-) -> tuple[FineTuneStrategy, bool, str]:
-    """The phases to train, whether all is learned anew in the end, and what time left out of them.
-
-    An interrupted run keeps to what was planned when it began.
-    """
-    note = work.folder / PLAN
-    known = parallel.from_first(read_json(note) if note.exists() else None)
-    if known is None:
-        plan = (choose.named(settings) or strategies.get(decision.strategy)).with_rates(rates)
-        if settings.training.epochs:
-            plan = plan.with_epochs(settings.training.epochs)
-        refit, left_out = choose.refitted(settings, plan, pace.data), ""
-        if clock.limit is not None:
-            whole = (plan, refit)
-            plan, refit = pace.fitted(plan, refit, clock.left + measured)
-            if (plan, refit) != whole:
-                epochs = ", ".join(f"{phase.name} {phase.epochs}" for phase in plan.phases)
-                again = "" if refit else ", nothing trained once more in the end"
-                left_out = f"there is time for epochs at the most {epochs}{again}"
-        known = {"plan": plan.to_dict(), "refit": refit, "left_out": left_out}
-        known = parallel.from_first(known)
-        write_json(note, known)
-    return FineTuneStrategy.from_dict(known["plan"]), known["refit"], known.get("left_out", "")
 
 
 def _given(data: Any, source: Source, output: str) -> dict[str, str | None]:

@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 
 import recipes
-from recipes import augmentation, workflow
+from recipes import augmentation
 from recipes.augmentation import PRESETS, Augmentation
-from recipes.choosing import choose
-from recipes.settings import Settings
 from recipes.strategies import FineTuneStrategy, Phase
-from recipes.tasks import Multiclass
 from tests.recipes.images import pictures
 
 MINE = Augmentation(rotation=5, mixup=0.3, randaugment=1)
@@ -98,12 +95,3 @@ def test_where_nothing_can_be_mixed_a_line_says_so(tmp_path, tiny, capsys):
     said = "mixup and CutMix need trainable inputs: they have no part in small_similar"
     assert run.scan["augmentation"] == said
     assert said in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("start", "there"), [(0.0, False), (0.5, True)])
-def test_mixing_has_a_part_where_a_phase_trains_everything(start, there, tiny):
-    settings = Settings.of(backbone=tiny)
-    transfer = choose.start(settings, Multiclass(("a", "b")))
-    plan = replace(EVERYTHING, phases=(Phase("one", start, 1, 1e-3),))
-    assert bool(workflow._unmixed(MINE, plan, transfer)) == there
-    assert not workflow._unmixed(MINE.alone(), plan, transfer)
