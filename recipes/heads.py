@@ -208,8 +208,9 @@ def share_named(y_true, y_pred):
     """The share of the likeliest class in the mixed labels, (n,).
 
     Example:
-        >>> share_named(keras.ops.array([[0.7, 0.3]]), keras.ops.array([[0.9, 0.1]])).shape
-        (1,)
+        >>> shares = share_named(keras.ops.array([[0.75, 0.25]]), keras.ops.array([[0.9, 0.1]]))
+        >>> float(shares[0])
+        0.75
     """
     best = ops.argmax(y_pred, axis=-1)
     return ops.take_along_axis(y_true, ops.expand_dims(best, -1), axis=-1)[:, 0]

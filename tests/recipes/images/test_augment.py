@@ -81,7 +81,7 @@ def test_real_pictures_are_those_of_pillow(folder):
 
 
 def test_the_map_is_its_formula():
-    coefficients = np.array([[0.913, 0.217, 1.731, -0.311, 1.137, 4.219]])
+    coefficients = np.array([[0.913, 0.217, -5.731, -0.311, 1.137, 4.219]])
     found = device(NOISE[None], {"map": coefficients.astype("float32")})[0]
     mean = np.floor(NOISE.mean(axis=(0, 1)))
     height, width = NOISE.shape[:2]
@@ -181,6 +181,24 @@ def test_operations_that_move_are_one_map_in_the_order_drawn():
     expected = np.stack([pillow.operated(p, "translate_x", -1, 0.5) for p in turned])
     inner = (slice(None), slice(20, 44), slice(20, 44))  # they differ in what comes from outside
     assert differences(found[inner], expected[inner]).max() < 3.0
+
+
+def test_what_is_drawn_moves_on_from_the_usual_map():
+    settings, size = Augmentation(flip=True, rotation=20, zoom=0.2, randaugment=2), (24, 32)
+    drawn = augment.draw(settings, KEYS, size)["map"]
+    usual = augment.draw(replace(settings, randaugment=0), KEYS, size)["map"]
+    kinds = set()
+    for row, key in enumerate(KEYS):
+        expected = np.eye(3)
+        expected[:2] = usual[row].reshape(2, 3)
+        for chances in np.random.default_rng(key).random(augment.OPERATED + 4)[-4:].reshape(2, 2):
+            moved = operations.movements(chances[None], 0.3, size)
+            expected = expected @ np.vstack(
+                [augment._coefficients(moved, size).reshape(2, 3), [0, 0, 1]]
+            )
+            kinds.add(OPERATIONS[int(chances[0] * len(OPERATIONS))])
+        np.testing.assert_allclose(drawn[row].reshape(2, 3), expected[:2], atol=1e-4)
+    assert len(kinds & set(operations.MOVING)) > 3
 
 
 def test_every_operation_is_drawn_as_often():
