@@ -35,7 +35,6 @@ PARTS = {
     "solving the classifier": (features, "solve"),
     "features of frozen layers": (features, "features"),
     "training steps": (keras.Model, "fit"),
-    "augmentation": (fine_tune, "vary"),
     "validation": (state, "predictions"),
     "saving the state": (WorkFolder, "save_state"),
     "blending": (fine_tune, "blend"),

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 import recipes
+from recipes.augmentation import Augmentation
 from recipes.choosing import choose
 from recipes.choosing.expected import SHARES, best, expectations, kind_of
 from recipes.images.parts import ArrayCache, Collection
@@ -98,6 +99,7 @@ def train(
     image_size: int | None,
     seed: int,
     refit: bool | None = None,
+    augmentation: str | Augmentation = "light",
 ) -> dict:
     """One training by `fit_folder`."""
     with tempfile.TemporaryDirectory() as place:
@@ -108,6 +110,7 @@ def train(
             image_size=image_size,
             seed=seed,
             refit=refit,
+            augmentation=augmentation,
             near_copies=False,
             verbose=False,
         )

@@ -19,12 +19,10 @@ from unittest.mock import patch
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 import pandas as pd
 
-from recipes.heads import SmoothedSparseCrossentropy
-from recipes.images.pipeline import Batches
+from recipes.augmentation import PRESETS, Augmentation
 from recipes.strategies import STRATEGIES
 from recipes.transfer import fine_tune
 from recipes.transfer.optimizer import StagewiseAdam
@@ -34,42 +32,7 @@ from recipes.transfer.state import StateKeeper, to_numpy
 from strategies import KEYS, cells_of, link_cell, train  # isort: skip
 
 
-class Randomized:
-    """Keras' RandAugment in the place of the library's augmentation."""
-
-    def __init__(self):
-        self.layer = keras.layers.RandAugment((0, 255), num_ops=2, factor=0.3, seed=0)
-
-    def __call__(self, pictures, keys, settings):
-        return to_numpy(self.layer(pictures.astype("float32"), training=True)).astype("uint8")
-
-
-class Mixing(Batches):
-    """Batches whose augmented pictures and labels are mixed by a layer of Keras."""
-
-    layer: keras.layers.Layer
-    every = 1
-
-    def __getitem__(self, index):
-        x, y, *weights = super().__getitem__(index)
-        if self.transform is None:
-            return x, y, *weights
-        x, labels = x.astype("float32"), np.eye(self.targets.max() + 1, dtype="float32")[y]
-        if index % self.every == 0:
-            mixed = self.layer({"images": x, "labels": labels}, training=True)
-            x, labels = to_numpy(mixed["images"]), to_numpy(mixed["labels"])
-        return x, labels, *weights
-
-
-class SoftCrossentropy(SmoothedSparseCrossentropy):
-    """Takes the mixed labels too."""
-
-    def call(self, y_true, y_pred):
-        if y_true.shape[-1] != y_pred.shape[-1]:
-            return super().call(y_true, y_pred)
-        return keras.losses.categorical_crossentropy(
-            y_true, y_pred, label_smoothing=self.label_smoothing
-        )
+LIGHT = PRESETS["light"]
 
 
 class Averaging(StateKeeper):
@@ -102,15 +65,8 @@ class Pulled(StagewiseAdam):
         super().update_step(gradient, variable, learning_rate)
 
 
-def mixing(layer: keras.layers.Layer, every: int = 1) -> dict:
-    return {
-        "Batches": type("Mixing", (Mixing,), {"layer": layer, "every": every}),
-        "loss_of": lambda task, label_smoothing: SoftCrossentropy(label_smoothing),
-        "accuracy_of": lambda task: "accuracy",
-    }
-
-
-# Other values of the last phase, or other things in the place of those that `fine_tune` uses.
+# Other values of the last phase, another augmentation, or other things in the place of those that
+# `fine_tune` uses.
 VARIANTS = {
     "as it is": {},
     "without warm-up": {"warmup": 0.0},
@@ -124,11 +80,15 @@ VARIANTS = {
     "best epoch, not blended": {"reduced": 0.0, "blended": False},
     "learned again from all": {},
 }
+AUGMENTED = {
+    "RandAugment": Augmentation(randaugment=2),
+    "mixup": replace(LIGHT, mixup=0.2),
+    "CutMix": replace(LIGHT, cutmix=1.0),
+    "erasing": replace(LIGHT, erasing=0.25),
+    "strong": PRESETS["strong"],
+    "heavy": PRESETS["heavy"],
+}
 ADDED = {
-    "RandAugment": lambda: {"vary": Randomized()},
-    "mixup": lambda: mixing(keras.layers.MixUp(0.2, seed=0)),
-    "CutMix": lambda: mixing(keras.layers.CutMix(1.0, seed=0)),
-    "CutMix of every other batch": lambda: mixing(keras.layers.CutMix(1.0, seed=0), every=2),
     "L2-SP": lambda: {"StagewiseAdam": Pulled},
     "mean of the last epochs": lambda: {"StateKeeper": Averaging},
     "all of the last weights": lambda: {
@@ -141,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cells", nargs="+", help="folder=pictures a class, several by commas")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--variants", nargs="+", default=[*VARIANTS, *ADDED])
+    parser.add_argument("--variants", nargs="+", default=[*VARIANTS, *AUGMENTED, *ADDED])
     parser.add_argument("--image-size", type=int)
     parser.add_argument("--csv", type=Path, default=Path("training_parts.csv"))
     options = parser.parse_args()
@@ -162,7 +122,14 @@ def main() -> None:
                     for attribute, other in ADDED.get(name, dict)().items():
                         patches.enter_context(patch.object(fine_tune, attribute, other))
                     again = name == "learned again from all"
-                    row = train(cell, plan, options.image_size, seed, refit=again)
+                    row = train(
+                        cell,
+                        plan,
+                        options.image_size,
+                        seed,
+                        refit=again,
+                        augmentation=AUGMENTED.get(name, LIGHT),
+                    )
                 rows.append(dict(zip(columns, key, strict=True)) | row)
                 pd.DataFrame(rows).to_csv(options.csv, index=False)
                 print(*key, f"{row['accuracy']:.3f} {row['log_loss']:.3f}", flush=True)

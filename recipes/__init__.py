@@ -12,8 +12,10 @@ from recipes.saving import announce
 
 if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes import callbacks as callbacks
+    from recipes.augmentation import Augmentation as Augmentation
     from recipes.backbones.checkpoint import load_torch_checkpoint as load_torch_checkpoint
     from recipes.backbones.mapping import assign_torch_weights as assign_torch_weights
+    from recipes.batches import scale_learning_rate as scale_learning_rate
     from recipes.checking.check import check as check
     from recipes.classifier import Classifier as Classifier, load as load
     from recipes.classifiers.cnn import cnn as cnn
@@ -56,7 +58,6 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
     )
     from recipes.study.batch_size import (
         batch_size_study as batch_size_study,
-        scale_learning_rate as scale_learning_rate,
         steps_per_epoch as steps_per_epoch,
         suggest_batch_size as suggest_batch_size,
     )
@@ -78,6 +79,7 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
     )
 
 _PLACES = {
+    "recipes.augmentation": ("Augmentation",),
     "recipes.settings": ("DataSettings", "Settings"),
     "recipes.workflow": ("fit", "fit_folder", "rerun"),
     "recipes.classifier": ("Classifier", "load"),
@@ -91,9 +93,9 @@ _PLACES = {
     "recipes.classifiers.mobilenet": ("mobilenet",),
     "recipes.classifiers.resnet": ("resnet",),
     "recipes.heads": ("classification_head", "compile_classifier"),
+    "recipes.batches": ("scale_learning_rate",),
     "recipes.study.batch_size": (
         "batch_size_study",
-        "scale_learning_rate",
         "steps_per_epoch",
         "suggest_batch_size",
     ),

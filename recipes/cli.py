@@ -25,8 +25,16 @@ GROUPS = {
     "training": "the training",
     "choosing": "the strategy",
 }
+
+
+def _number_or_auto(text: str) -> int | str:
+    """A whole number, or "auto"; what else comes is refused by the option's own rule."""
+    return int(text) if text.removeprefix("-").isdecimal() else text
+
+
 TYPES = {
     rules.COUNT: int,
+    rules.COUNT_OR_AUTO: _number_or_auto,
     rules.WHOLE: int,
     rules.POSITIVE: float,
     rules.SHARE: float,

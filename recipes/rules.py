@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 ClassWeights: TypeAlias = bool | tuple[float, ...] | tuple[tuple[str | int, float], ...] | None
 GivenWeights: TypeAlias = ClassWeights | Iterable[float] | Mapping[Any, float]
+AUTO = "auto"
 _TIMES = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400}
 _UNITS = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 
@@ -50,6 +51,10 @@ def _whole(value) -> int:
     if isinstance(value, bool):
         raise TypeError
     return operator.index(value)
+
+
+def _whole_or_auto(value) -> int | str:
+    return AUTO if isinstance(value, str) and value == AUTO else _whole(value)
 
 
 def _number(value) -> float:
@@ -173,6 +178,11 @@ def time_in_seconds(value: float | str) -> float:
 
 
 COUNT = Rule(_whole, lambda value: value >= 1, "a whole number from 1 up")
+COUNT_OR_AUTO = Rule(
+    _whole_or_auto,
+    lambda value: value == AUTO or value >= 1,
+    f'a whole number from 1 up or "{AUTO}"',
+)
 WHOLE = Rule(_whole, lambda value: value >= 0, "a whole number from 0 up")
 POSITIVE = Rule(_number, lambda value: value > 0, "a number above 0")
 SHARE = Rule(_number, lambda value: 0 < value < 1, "a share between 0 and 1")

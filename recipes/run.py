@@ -43,6 +43,7 @@ _FILES = ("run.json", "model.keras", WEIGHTS, "history.csv", "dataset.csv", "pre
 _STATE, _PREVIOUS = "state.safetensors", "state.previous.safetensors"
 _OF, _BEGUN = "settings", "begun"
 DECISION, RACE, PLAN, CLOCK = "decision.json", "race.json", "plan.json", "clock.json"
+BATCH_SIZE = "batch_size.json"
 LABEL_ISSUES = "label_issues.csv"
 
 
@@ -369,6 +370,7 @@ class WorkFolder:
             RACE,
             PLAN,
             CLOCK,
+            BATCH_SIZE,
             _BEGUN,
             _STATE,
             _PREVIOUS,

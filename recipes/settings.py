@@ -8,13 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self, TypedDict
 
-from recipes import strategies
+from recipes import augmentation, strategies
+from recipes.augmentation import Augmentation
 from recipes.lookup import find, unknown
 from recipes.rules import (
     ANY,
+    AUTO,
     COLOUR,
     COLUMNS,
     COUNT,
+    COUNT_OR_AUTO,
     DROPOUT,
     PATH,
     POSITIVE,
@@ -33,7 +36,6 @@ from recipes.rules import (
 )
 from recipes.strategies import FineTuneStrategy
 
-AUTO = "auto"
 TASKS = ("multiclass", "binary", "multilabel")
 DATA_PARALLEL = "data_parallel"
 FLOAT32, MIXED_FLOAT16 = "float32", "mixed_float16"
@@ -217,8 +219,10 @@ class TrainingSettings(_Group):
 
     Attributes:
         epochs: at the most so many in each phase; the strategy's own otherwise.
-        batch_size: pictures a step.
-        augmentation: a preset of `recipes.images.augment`, or "none".
+        batch_size: pictures a step; by "auto" as many as the device needs to be busy, by
+            measurement, where there are pictures enough; rates then grow with its root.
+        augmentation: a preset ("light", "strong", "randaugment", "mixup", "cutmix", "heavy"), an
+            `Augmentation`, or "none".
         views: versions of each training picture in the cache of a frozen part; those after the
             first are augmented, and each costs one more forward pass.
         class_weights: whether rare classes weigh more; otherwise where the largest class has 1.5
@@ -244,8 +248,8 @@ class TrainingSettings(_Group):
     epochs: int | None = option(
         None, COUNT, "at the most so many in each phase", unless="the strategy's own"
     )
-    batch_size: int = option(16, COUNT, "pictures a step")
-    augmentation: str = option("light", TEXT, "none, light or strong")
+    batch_size: int | str = option(16, COUNT_OR_AUTO, f"pictures a step, or {AUTO}, by measurement")
+    augmentation: str | Augmentation = option("light", ANY, ", ".join(augmentation.PRESETS))
     views: int = option(1, COUNT, "versions of a picture in the cache of a frozen part")
     class_weights: ClassWeights = option(
         None, WEIGHTS, "rare classes weigh more", unless="from an imbalance of 1.5"
@@ -264,6 +268,16 @@ class TrainingSettings(_Group):
         None, TIME, "seconds for everything, or as in 10min", unless="none"
     )
     seed: int = option(0, WHOLE, "of everything random")
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "augmentation", augmentation.checked(self.augmentation))
+
+    @property
+    def pictures_a_step(self) -> int:
+        """The batch size, where it is a number by now."""
+        assert isinstance(self.batch_size, int)
+        return self.batch_size
 
 
 @dataclass(frozen=True)
@@ -333,8 +347,8 @@ class Options(DataOptions, total=False):
     image_size: int | None
     dropout: float
     epochs: int | None
-    batch_size: int
-    augmentation: str
+    batch_size: int | str
+    augmentation: str | Augmentation
     views: int
     class_weights: GivenWeights
     distribution: str | None

@@ -23,7 +23,8 @@ class Phase:
             frozen: 1.0 trains the classifier alone, 0.0 everything. The share is rounded to whole
             stages; a stage is never cut.
         epochs: the number of passes over the training part, at the most.
-        learning_rate: the rate of the classifier at the phase's start, for Adam at batch size 32.
+        learning_rate: the rate of the classifier at the phase's start, for Adam at the batch
+            size of 16, which is the default.
         decay: name of the scheme in `callbacks` that leads the rate to zero over the phase.
         warmup: the share of the phase's steps over which the rate first rises from zero, so that
             pretrained weights are not thrown about while Adam's averages are still empty.
@@ -168,6 +169,16 @@ class FineTuneStrategy:
             [1, 2]
         """
         phases = tuple(replace(phase, epochs=min(phase.epochs, epochs)) for phase in self.phases)
+        return replace(self, phases=phases)
+
+    def with_rates(self, factor: float) -> "FineTuneStrategy":
+        """The same strategy with its learning rates times a factor.
+
+        Example:
+            >>> [phase.learning_rate for phase in get("large_similar").with_rates(2).phases]
+            [0.002, 0.002]
+        """
+        phases = tuple(replace(p, learning_rate=p.learning_rate * factor) for p in self.phases)
         return replace(self, phases=phases)
 
     def scaled(self, share: float) -> "FineTuneStrategy":

@@ -11,20 +11,20 @@ from typing import Any, Unpack
 import keras
 import pandas as pd
 
-from recipes import backbones, dtypes, report, strategies
+from recipes import augmentation, backbones, dtypes, report, strategies
+from recipes.augmentation import Augmentation
 from recipes.backbones.base import Backbone
 from recipes.checking import in_run
-from recipes.choosing import choose
+from recipes.choosing import choose, planning
 from recipes.classifier import Classifier
-from recipes.files import checked_path, read_json, write_json
-from recipes.images import augment
+from recipes.files import checked_path
 from recipes.images.inspection import UNLABELLED
 from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
 from recipes.keras_setup import describe, require_channels_last
 from recipes.progress import say, say_all
-from recipes.run import PLAN, Comparison, Decision, Run, WorkFolder, check_output, compare_runs
+from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
 from recipes.settings import (
     FLOAT32,
     PRECISIONS,
@@ -102,10 +102,10 @@ def fit(
         dtypes.scope(settings.training.precision),
         parallel.scope(settings.training.distribution) as devices,
     ):
-        if settings.training.batch_size % devices.count:
+        size = settings.training.batch_size
+        if isinstance(size, int) and size % devices.count:
             raise ValueError(
-                f"batch_size: {settings.training.batch_size} pictures cannot be shared by "
-                f"{devices.count} devices."
+                f"batch_size: {size} pictures cannot be shared by {devices.count} devices."
             )
         if devices.process:
             place, verbose = f"{place}-process-{devices.process}", False
@@ -121,9 +121,9 @@ def fit_folder(
     weights: str | None = ModelSettings.weights,
     image_size: int | None = ModelSettings.image_size,
     epochs: int | None = TrainingSettings.epochs,
-    batch_size: int = TrainingSettings.batch_size,
+    batch_size: int | str = TrainingSettings.batch_size,
     dropout: float = ModelSettings.dropout,
-    augmentation: str = TrainingSettings.augmentation,
+    augmentation: str | Augmentation = TrainingSettings.augmentation,
     views: int = TrainingSettings.views,
     class_weights: GivenWeights = TrainingSettings.class_weights,
     validation: float = DataSettings.validation,
@@ -162,9 +162,11 @@ def fit_folder(
             initialization for `large_dissimilar`.
         image_size: side in pixels to which pictures are resized; the backbone's own by default.
         epochs: at the most so many in each phase; the strategy's own by default.
-        batch_size: pictures a step.
+        batch_size: pictures a step; by "auto" as many as the device needs to be busy, by
+            measurement.
         dropout: the share of features dropped before the classifier in training.
-        augmentation: a preset of `recipes.images.augment`, or "none".
+        augmentation: a preset ("light", "strong", "randaugment", "mixup", "cutmix", "heavy"), an
+            `Augmentation`, or "none".
         views: versions of each training picture in the cache of a frozen part; those after the
             first are augmented, and each costs one more forward pass.
         class_weights: whether rare classes weigh more; by default where the largest class has
@@ -281,22 +283,40 @@ def _train(
         transfer = choose.start(settings, pictures.task, choose.named(settings))
         lora.check(transfer, choose.named(settings))
         training, frame = _decoded(pictures, settings, transfer.backbone, work, verbose)
+        settings, size = planning.sized(settings, training, work)
+        if size is not None:
+            found["batch_size"] = size.in_words()
+            say_all({"batch_size": found["batch_size"]}, verbose)
+        rates = 1.0 if size is None else size.rates
         weights, weighed = weighing.class_weights(
             training.task, training["train"].labels, wanted, given
         )
-        pace = Pace.measured(transfer, training, settings.training.batch_size)
+        pace = Pace.measured(transfer, training, settings.training.pictures_a_step)
         seconds = choose.expected_times(settings, pace)
         found["time"] = choose.times_in_words(seconds)
         say_all({"time": found["time"]}, verbose)
         left = clock.left if clock.limit else None
         decision = choose.choose(
-            settings, transfer, training, work, weights, seconds=seconds, time_left=left
+            settings,
+            transfer,
+            training,
+            work,
+            weights,
+            seconds=seconds,
+            time_left=left,
+            rates=rates,
         )
         measured = pace.features() if choose.named(settings) is None else 0.0
-        plan, refit, left_out = _planned(settings, decision, pace, clock, work, measured)
+        plan, refit, left_out = planning.planned(
+            settings, decision, pace, clock, work, measured, rates
+        )
         if left_out:
             found["time_limit"] = left_out
             say_all({"time_limit": left_out}, verbose)
+        unmixed = planning.unmixed(training.augmentation, plan, transfer)
+        if unmixed:
+            found["augmentation"] = unmixed
+            say_all({"augmentation": unmixed}, verbose)
         expected = clock.used + pace.of(plan, refit) - measured
         clock.reserve = pace.finishing(plan)
         in_run.keep(work.folder, transfer, plan, training, frame)
@@ -305,7 +325,7 @@ def _train(
             plan,
             training,
             refit=refit,
-            batch_size=settings.training.batch_size,
+            batch_size=settings.training.pictures_a_step,
             class_weights=weights,
             work=work,
             listeners=callbacks,
@@ -320,6 +340,7 @@ def _train(
             "config": {**_given(data, pictures.source, output), **settings.to_dict()},
             "decision": decision.to_dict(),
             "strategy": plan.to_dict(),
+            "batch_size": None if size is None else asdict(size),
             "class_weights": weighed,
             "audit": learned.audits,
             "refit": learned.refit,
@@ -351,43 +372,11 @@ def _decoded(
         pictures.task,
         cache,
         views=settings.training.views,
-        augmentation=augment.get(settings.training.augmentation),
+        augmentation=augmentation.get(settings.training.augmentation),
         seed=settings.training.seed,
         verbose=verbose,
     )
     return training, frame
-
-
-def _planned(
-    settings: Settings,
-    decision: Decision,
-    pace: Pace,
-    clock: Clock,
-    work: WorkFolder,
-    measured: float,
-) -> tuple[FineTuneStrategy, bool, str]:
-    """The phases to train, whether all is learned anew in the end, and what time left out of them.
-
-    An interrupted run keeps to what was planned when it began.
-    """
-    note = work.folder / PLAN
-    known = parallel.from_first(read_json(note) if note.exists() else None)
-    if known is None:
-        plan = choose.named(settings) or strategies.get(decision.strategy)
-        if settings.training.epochs:
-            plan = plan.with_epochs(settings.training.epochs)
-        refit, left_out = choose.refitted(settings, plan, pace.data), ""
-        if clock.limit is not None:
-            whole = (plan, refit)
-            plan, refit = pace.fitted(plan, refit, clock.left + measured)
-            if (plan, refit) != whole:
-                epochs = ", ".join(f"{phase.name} {phase.epochs}" for phase in plan.phases)
-                again = "" if refit else ", nothing trained once more in the end"
-                left_out = f"there is time for epochs at the most {epochs}{again}"
-        known = {"plan": plan.to_dict(), "refit": refit, "left_out": left_out}
-        known = parallel.from_first(known)
-        write_json(note, known)
-    return FineTuneStrategy.from_dict(known["plan"]), known["refit"], known.get("left_out", "")
 
 
 def _given(data: Any, source: Source, output: str) -> dict[str, str | None]:
@@ -429,7 +418,6 @@ def _check(settings: Settings) -> None:
     if not isinstance(settings.model.backbone, Backbone):
         backbones.canonical_name(settings.model.backbone)
     backbones.known_weights(settings.model.weights)
-    augment.get(settings.training.augmentation)
     parallel.check(settings.training.distribution)
     if settings.training.time_limit and settings.choosing.strategy == strategies.RACE:
         raise ValueError(
@@ -479,7 +467,8 @@ def rerun(
     policy = old.info.get("keras", {}).get("dtype_policy")
     if "precision" not in config and policy in PRECISIONS:
         config["precision"] = policy  # Keras' own, by which runs went that do not say it
-    if config.get("time_limit"):  # the phases that there was time for
+    if config.get("time_limit") or old.info.get("batch_size"):
+        # The phases that there was time for, with the rates for the batch size that was chosen.
         config |= {"strategy": old.info["strategy"], "time_limit": None}
         config["refit"] = bool(old.info["refit"])
     data = config.get("data", config.get("folder")) if data is None else data

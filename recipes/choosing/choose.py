@@ -109,6 +109,7 @@ def choose(
     *,
     seconds: Mapping[str, float] | None = None,
     time_left: float | None = None,
+    rates: float = 1.0,
 ) -> Decision:
     """What the user named, what the measurements say, or who wins a race.
 
@@ -120,6 +121,7 @@ def choose(
         class_weights: one weight a class.
         seconds: that each strategy is expected to take.
         time_left: seconds that there are, where there is a limit.
+        rates: by what learning rates are multiplied in a race.
     """
     plan = named(settings)
     if plan is not None:
@@ -129,7 +131,7 @@ def choose(
     if known is not None:
         return Decision(**known)
     if settings.choosing.strategy == strategies.RACE:
-        decision = race.decide(_raced(settings, transfer, data, work, class_weights))
+        decision = race.decide(_raced(settings, transfer, data, work, class_weights, rates))
     else:
         options = {"seconds": seconds, "time_left": time_left}
         decision = measure(settings, transfer, data, class_weights, **options)
@@ -144,17 +146,18 @@ def _raced(
     data: TrainingData,
     work: WorkFolder,
     class_weights: np.ndarray | None,
+    rates: float,
 ) -> pd.DataFrame:
     """The four strategies against each other."""
     epochs = settings.training.epochs
-    plans = strategies.STRATEGIES.values()
+    plans = [plan.with_rates(rates) for plan in strategies.STRATEGIES.values()]
     unlike = divergence_of(transfer, data) >= settings.choosing.dissimilar_from
     return race.race(
         [plan.with_epochs(epochs) if epochs else plan for plan in plans],
         partial(start, settings, data.task),
         data,
         note=work.folder / RACE,
-        batch_size=settings.training.batch_size,
+        batch_size=settings.training.pictures_a_step,
         class_weights=class_weights,
         usual=UNLIKE if unlike else LIKE,
     )

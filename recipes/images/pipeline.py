@@ -14,12 +14,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from recipes.augmentation import Augmentation
+from recipes.images.augment import draw, mixed
 from recipes.images.decode import AS_IT_IS, Reading
 from recipes.images.formats import UnreadableError
 from recipes.images.sources import Files, Source
 from recipes.progress import bar
 
 AHEAD = 4
+BATCHES_AHEAD = 2
 
 
 def stream(
@@ -130,7 +133,8 @@ def _gather(start: int, futures: list[Future], image_size: tuple[int, int]) -> t
 class Batches(keras.utils.PyDataset):
     """Batches of arrays; the order of each epoch follows from (seed, epoch) alone.
 
-    Pass `shuffle=False` to `fit`: the order is this class's own.
+    Pass `shuffle=False` to `fit`: the order is this class's own. While a batch is trained on, a
+    thread makes the next ones, across the ends of epochs too.
 
     Args:
         inputs: (n, …); or with `views`, (views, n, …): each epoch reads another view of a row.
@@ -144,7 +148,10 @@ class Batches(keras.utils.PyDataset):
         share: (i, n): only the i-th of n equal shares of each batch is read.
         seed: of the order.
         epoch: the epoch to begin at, so that an interrupted training goes on in the same order.
-        transform: what is done to a batch of inputs, given them and a (seed, pass, row) for each.
+        augmentation: how each picture changes, by a seed (seed, pass, row) of its own. A batch's
+            inputs are then a dictionary: "pictures", as they are, and by how much each changes,
+            for a model with `recipes.images.varying.Vary`; targets and weights are mixed already.
+        classes: of integer targets, where they are mixed.
 
     Example:
         >>> batches = Batches(np.arange(4.0), np.arange(4), batch_size=3)
@@ -166,7 +173,8 @@ class Batches(keras.utils.PyDataset):
         share: tuple[int, int] = (0, 1),
         seed: int = 0,
         epoch: int = 0,
-        transform: Callable[[np.ndarray, list], np.ndarray] | None = None,
+        augmentation: Augmentation | None = None,
+        classes: int = 0,
     ):
         super().__init__()
         self.inputs = inputs if views else inputs[None]
@@ -179,44 +187,78 @@ class Batches(keras.utils.PyDataset):
         self.share = share
         self.seed = seed
         self.epoch = epoch
-        self.transform = transform
+        self.augmentation = augmentation
+        self.classes = classes
+        self._thread = ThreadPoolExecutor(1)
+        self._ahead: dict[tuple[int, int], Future] = {}
+        self._ordered: tuple[int, np.ndarray] | None = None
 
     def __len__(self):
         return -(-len(self.targets) * self.passes // self.batch_size)
 
     def __getitem__(self, index):
+        batch = self._begun(self.epoch, index)
+        count = len(self) if self.shuffle else 0  # what is only read once is slices
+        places = range(index + 1, index + 1 + min(BATCHES_AHEAD, count))
+        following = [(self.epoch + place // count, place % count) for place in places]
+        self._ahead = {place: self._begun(*place) for place in following}
+        return batch.result()
+
+    def _begun(self, epoch: int, index: int) -> Future:
+        """A batch of an epoch that is made, or will be; one at a time."""
+        known = self._ahead.get((epoch, index))
+        return self._thread.submit(self._made, epoch, index) if known is None else known
+
+    def _made(self, epoch: int, index: int) -> tuple:
+        """A batch of an epoch."""
         count = len(self.targets)
-        places = np.arange(count * self.passes)
-        places = places[index * self.batch_size : (index + 1) * self.batch_size]
+        places = np.arange(
+            index * self.batch_size, min((index + 1) * self.batch_size, count * self.passes)
+        )
         real = len(places)
         if self.devices > 1:
             places = np.resize(places, -(-real // self.devices) * self.devices)
         own = self._own(len(places))
-        rows = self._order()[places[own]]
-        turns = self.epoch * self.passes + places[own] // count
+        rows = self._order(epoch)[places[own]]
+        turns = epoch * self.passes + places[own] // count
         x = self.inputs[(turns + rows) % len(self.inputs), rows]
-        if self.transform is not None:
-            keys = zip(turns.tolist(), rows.tolist(), strict=True)
-            x = self.transform(x, [(self.seed, turn, row) for turn, row in keys])
         x = x if x.dtype == "uint8" else x.astype("float32")
+        y = self.targets[rows]
+        weights = None if self.sample_weights is None else self.sample_weights[rows]
+        if self.augmentation is not None:
+            x, y, weights = self._varied(x, y, weights, turns, rows)
         if self.devices == 1:
-            weights = () if self.sample_weights is None else (self.sample_weights[rows],)
-            return (x, self.targets[rows], *weights)
+            return (x, y) if weights is None else (x, y, weights)
         scale = np.where(np.arange(len(places)) < real, len(places) / real, 0).astype("float32")
-        given = 1 if self.sample_weights is None else self.sample_weights[rows]
-        return x, self.targets[rows], scale[own] * given
+        return x, y, scale[own] * (1 if weights is None else weights)
+
+    def _varied(self, x, y, weights, turns: np.ndarray, rows: np.ndarray) -> tuple:
+        """Pictures with what is drawn for each; a device mixes its own share among itself."""
+        assert self.augmentation is not None
+        places = zip(turns.tolist(), rows.tolist(), strict=True)
+        keys = [(self.seed, turn, row) for turn, row in places]
+        size, together = x.shape[1:3], len(x) * self.share[1] // self.devices
+        drawn = draw(self.augmentation, keys, size, together)
+        if self.augmentation.mixes:
+            y, weights = mixed(y, drawn, size, self.classes, weights)
+        return {"pictures": x, **drawn}, y, weights
 
     def _own(self, size: int) -> slice:
         """This process' share of a batch of so many rows."""
         part, parts = self.share
         return slice(size * part // parts, size * (part + 1) // parts)
 
-    def _order(self) -> np.ndarray:
-        rows = np.arange(len(self.targets))
-        if not self.shuffle:
-            return np.tile(rows, self.passes)
-        rng = np.random.default_rng([self.seed, self.epoch])
-        return np.concatenate([rng.permutation(rows) for _ in range(self.passes)])
+    def _order(self, epoch: int) -> np.ndarray:
+        """The rows in an epoch's order, kept for the next batch of it."""
+        if self._ordered is None or self._ordered[0] != epoch:
+            rows = np.arange(len(self.targets))
+            if self.shuffle:
+                rng = np.random.default_rng([self.seed, epoch])
+                rows = np.concatenate([rng.permutation(rows) for _ in range(self.passes)])
+            else:
+                rows = np.tile(rows, self.passes)
+            self._ordered = (epoch, rows)
+        return self._ordered[1]
 
     def on_epoch_end(self):
         """Move on to the next epoch's order."""

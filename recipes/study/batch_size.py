@@ -1,22 +1,15 @@
 """What a batch size costs and brings, and which to take."""
 
-import os
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 import pandas as pd
 
+from recipes.batches import BatchSizeAdvice, advise, scale_learning_rate
 from recipes.heads import compile_classifier
-from recipes.lookup import find
 from recipes.study.comparison import compare
 from recipes.study.statistics import compiled_copy
-
-SCALINGS = {"linear": lambda ratio: ratio, "sqrt": lambda ratio: ratio**0.5, "none": lambda _: 1.0}
-ENOUGH = 0.9  # of the highest throughput
-RESERVE = 0.8  # of the free memory may be asked for
 
 
 def steps_per_epoch(samples: int, batch_size: int) -> int:
@@ -29,24 +22,6 @@ def steps_per_epoch(samples: int, batch_size: int) -> int:
     if samples < 1 or batch_size < 1:
         raise ValueError(f"samples, batch_size: {samples} and {batch_size} are not both positive.")
     return -(-samples // batch_size)
-
-
-def scale_learning_rate(
-    learning_rate: float, batch_size: int, new_batch_size: int, rule: str = "linear"
-) -> float:
-    """The rate for another batch size.
-
-    Args:
-        learning_rate: the one that is known to work.
-        batch_size: with this one.
-        new_batch_size: to scale to.
-        rule: "linear" (arXiv 1706.02677, for SGD), "sqrt" (arXiv 1404.5997, for Adam), "none".
-
-    Example:
-        >>> scale_learning_rate(0.1, 32, 128), scale_learning_rate(0.1, 32, 128, "sqrt")
-        (0.4, 0.2)
-    """
-    return learning_rate * find(rule, SCALINGS, what="rule")(new_batch_size / batch_size)
 
 
 def batch_size_study(
@@ -98,22 +73,6 @@ def batch_size_study(
     return pd.concat(tables, ignore_index=True)
 
 
-@dataclass(frozen=True)
-class BatchSizeAdvice:
-    """A batch size, what was measured, and why.
-
-    Attributes:
-        batch_size: the smallest with nine tenths of the highest throughput.
-        table: a row a size: `batch_size`, `samples_per_second`, `memory` (bytes that the process
-            had taken at its peak).
-        reason: a sentence.
-    """
-
-    batch_size: int
-    table: pd.DataFrame
-    reason: str
-
-
 def suggest_batch_size(
     model: keras.Model,
     x,
@@ -145,55 +104,12 @@ def suggest_batch_size(
         >>> advice.batch_size in (8, 16)
         True
     """
-    if not 0 < smallest <= largest:
-        raise ValueError(f"smallest, largest: {smallest} and {largest} are not ascending from 1.")
     copy = compiled_copy(model)
     x, y = np.asarray(x), np.asarray(y)
-    rows, size, ended = [], smallest, f"the largest size of {largest:,} was reached"
-    before = _peak_memory()
-    limit = memory_limit or before + int(RESERVE * _free_memory())
-    while size <= largest:
-        if rows and (2 * rows[-1]["memory"] - before) > limit:
-            ended = f"{size:,} would not fit into {limit / 2**30:.1f} GiB"
-            break
+
+    def step(size: int) -> None:
         chosen = np.arange(size) % len(x)
-        seconds = _step_seconds(copy, x[chosen], y[chosen], repeats)
-        rows.append(
-            {
-                "batch_size": size,
-                "samples_per_second": size / seconds,
-                "memory": _peak_memory(),
-            }
-        )
-        size *= 2
-    table = pd.DataFrame(rows)
-    speed = table["samples_per_second"]
-    best = table[speed >= ENOUGH * speed.max()].iloc[0]
-    reason = (
-        f"{best.batch_size:.0f} is the smallest size with at least {ENOUGH:.0%} of the highest "
-        f"throughput ({best.samples_per_second:,.0f} of {speed.max():,.0f} samples a second); "
-        f"{ended}."
-    )
-    return BatchSizeAdvice(int(best.batch_size), table, reason)
+        copy.train_on_batch(x[chosen], y[chosen])
 
-
-def _step_seconds(model: keras.Model, x, y, repeats: int) -> float:
-    model.train_on_batch(x, y)
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        model.train_on_batch(x, y)
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))
-
-
-def _peak_memory() -> int:
-    """Bytes that the process had taken at its peak."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _free_memory() -> int:
-    """Bytes that the machine has available."""
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    sizes = {"smallest": smallest, "largest": largest}
+    return advise(step, **sizes, repeats=repeats, memory_limit=memory_limit)

@@ -18,6 +18,7 @@ from recipes.dtypes import policy_of
 from recipes.files import digest
 from recipes.images.augment import Augmentation, batch as vary
 from recipes.images.parts import ArrayCache, Part
+from recipes.keras_setup import prediction_batch
 from recipes.progress import track
 from recipes.settings import FLOAT32
 from recipes.tasks import Task
@@ -35,7 +36,7 @@ def features(
     *,
     views: int = 1,
     augmentation: Augmentation | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     seed: int = 0,
     label: str = "Computing features",
     verbose: bool = True,
@@ -50,7 +51,8 @@ def features(
         views: how many versions of each picture; the first is the picture as it is, the others
             are augmented.
         augmentation: how the further views differ.
-        batch_size: pictures in one forward pass; the training's may differ.
+        batch_size: pictures in one forward pass, by default what suits the device; the training's
+            may differ.
         seed: of the augmentation.
         label: what the progress bar says.
         verbose: whether it is shown.
@@ -61,6 +63,7 @@ def features(
     Raises:
         ValueError: an activation is not finite.
     """
+    batch_size = batch_size or prediction_batch(frozen)
     weights = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(frozen.weights)}
     key = json.dumps(
         {
@@ -69,7 +72,7 @@ def features(
             "policy": policy_of(frozen),
             "part": part.key,
             "views": views,
-            "augmentation": str(augmentation) if views > 1 else None,
+            "augmentation": str(augmentation and augmentation.alone()) if views > 1 else None,
             "seed": seed if views > 1 else None,
             "batch_size": batch_size,
         }
@@ -237,9 +240,7 @@ class Boundary:
             verbose=self.data.verbose,
         )
 
-    def outputs(
-        self, name: str, tensor, label: str, rows: np.ndarray | None = None, batch_size: int = 32
-    ) -> np.ndarray:
+    def outputs(self, name: str, tensor, label: str, rows: np.ndarray | None = None) -> np.ndarray:
         """What the model makes of a part at a tensor behind the cut, (n, …)."""
         inputs = self.inputs(name) if self.first == 0 else self.inputs(name)[0]
         start = self.transfer.boundary(self.first)
@@ -247,7 +248,7 @@ class Boundary:
             return (inputs if rows is None else inputs[rows]).astype("float32")
         if id(tensor) not in self._tails:
             self._tails[id(tensor)] = keras.Model(start, tensor)
-        options = {"label": label, "verbose": self.data.verbose, "batch_size": batch_size}
+        options = {"label": label, "verbose": self.data.verbose}
         return outputs_of(self._tails[id(tensor)], inputs, rows, **options)
 
 
@@ -256,11 +257,12 @@ def outputs_of(
     inputs: np.ndarray,
     rows: np.ndarray | None = None,
     *,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     label: str,
     verbose: bool = True,
 ) -> np.ndarray:
     """A model's outputs for the rows of an array, all of them by default, (n, …)."""
+    batch_size = batch_size or prediction_batch(model)
     rows = np.arange(len(inputs)) if rows is None else rows
     starts = range(0, len(rows), batch_size)
     chunks = [

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
@@ -14,8 +13,10 @@ from rich.progress import Progress
 from recipes import callbacks
 from recipes.dtypes import policy_of
 from recipes.heads import accuracy_of, loss_of
-from recipes.images.augment import batch as vary
+from recipes.images.augment import draw
 from recipes.images.pipeline import Batches
+from recipes.images.varying import behind_variation
+from recipes.keras_setup import prediction_batch
 from recipes.progress import bar
 from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
@@ -102,6 +103,20 @@ class Stretch:
     train: Batches
     held_out: Batches
 
+    @property
+    def mixed(self) -> bool:
+        """Whether the labels are mixed."""
+        settings = self.train.augmentation
+        return settings is not None and settings.mixes
+
+    def trained(self) -> keras.Model:
+        """What `fit` is called of: the part, behind the changes that are made to its inputs."""
+        settings = self.train.augmentation
+        if settings is None:
+            return self.part
+        rows = self.train.batch_size if self.train.devices == 1 else None
+        return behind_variation(self.part, draw(settings, [0], self.part.input_shape[1:3]), rows)
+
 
 def stretches(
     cut: Boundary,
@@ -155,7 +170,6 @@ def phase_batches(
     weights = None
     if class_weights is not None:
         weights = class_weights[data.task.kinds(train.labels)].astype("float32")
-    vary_now = cut.first == 0 and data.augmentation is not None
     batches = Batches(
         cut.inputs("train"),
         train.labels,
@@ -168,10 +182,14 @@ def phase_batches(
         share=(devices.process, devices.processes),
         seed=data.seed,
         epoch=epoch,
-        transform=partial(vary, settings=data.augmentation) if vary_now else None,
+        augmentation=data.augmentation if cut.first == 0 else None,
+        classes=data.task.units,
     )
     held_out = Batches(
-        cut.inputs("validation"), validation.labels, views=cut.first > 0, batch_size=batch_size
+        cut.inputs("validation"),
+        validation.labels,
+        views=cut.first > 0,
+        batch_size=prediction_batch(cut.transfer.model),
     )
     return batches, held_out
 
@@ -270,32 +288,32 @@ def train_phase(
             until = min(stretch.until, last)
             if state.epoch >= until or state.finished(phase):
                 continue
-            optimizer = StagewiseAdam(
-                phase.learning_rate, rate_factors=transfer.rate_factors(phase)
-            )
+            steps = len(stretch.train)
+            rates = _decay(phase, phase.epochs * steps).as_schedule(phase.epochs * steps)
+            optimizer = StagewiseAdam(rates, rate_factors=transfer.rate_factors(phase))
             optimizer = scaled(optimizer, policy_of(transfer.model))
-            loss, metrics = (
-                loss_of(data.task.name, phase.label_smoothing),
-                accuracy_of(data.task.name),
+            trained = stretch.trained()
+            trained.compile(
+                optimizer,
+                loss=loss_of(data.task.name, phase.label_smoothing),
+                metrics=[accuracy_of(data.task.name, mixed=stretch.mixed)],
+                auto_scale_loss=False,
             )
-            options = {"loss": loss, "metrics": [metrics], "auto_scale_loss": False}
-            stretch.part.compile(optimizer, **options)
             optimizer.build(stretch.part.trainable_variables)
             state.restore("optimizer", optimizer.variables)
-            steps = len(stretch.train)
             held_out = stretch.held_out if known is None else None
             keeper = StateKeeper(
                 state, phase, variables, stretch.part, held_out, data.task, work, clock
             )
-            heard = [] if audience is None else [audience.during(phase)]
+            heard = [audience.during(phase)] if audience and audience.listeners else []
             moving = _PhaseBar(display, phase, steps)
-            stretch.part.fit(
+            trained.fit(
                 stretch.train,
                 epochs=until,
                 initial_epoch=state.epoch,
                 shuffle=False,
                 verbose=0,
-                callbacks=[_decay(phase, phase.epochs * steps), keeper, moving, *heard],
+                callbacks=[_Rate(rates.rates), keeper, moving, *heard],
             )
             if state.cut_short:
                 state.save(work)  # once more, now that the user's callbacks have been heard
@@ -343,8 +361,22 @@ def _decay(phase: Phase, steps: int) -> callbacks.LearningRateDecay:
     return callbacks.Warmup(decay, steps=rising) if rising else decay
 
 
+class _Rate(keras.callbacks.Callback):
+    """Notes an epoch's last learning rate; the rate of each step is looked up where the step is."""
+
+    def __init__(self, rates: Sequence[float]):
+        super().__init__()
+        self.rates = rates
+
+    def on_epoch_end(self, epoch, logs: Any = None):
+        logs["learning_rate"] = self.rates[int(self.model.optimizer.iterations) - 1]
+
+
 class _PhaseBar(keras.callbacks.Callback):
-    """Moves a progress bar through a phase, and shows the last validation accuracy."""
+    """Moves a progress bar through a phase, and shows the last validation accuracy.
+
+    It moves when a step begins: what a step gives would have to be waited for.
+    """
 
     def __init__(self, display: Progress, phase: Phase, steps: int):
         super().__init__()
@@ -356,7 +388,7 @@ class _PhaseBar(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.display.update(self.task, completed=epoch * self.steps)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_begin(self, batch, logs=None):
         self.display.advance(self.task)
 
     def on_epoch_end(self, epoch, logs: Any = None):

@@ -200,8 +200,11 @@ class StateKeeper(keras.callbacks.Callback):
         self._began = time.perf_counter()
         self._before = self._steps()
 
-    def on_train_batch_end(self, batch, logs=None):
-        """End the epoch where no time is left; several processes wait for its end."""
+    def on_train_batch_begin(self, batch, logs=None):
+        """End the epoch where no time is left; several processes wait for its end.
+
+        A step that has ended would have to be waited for, while the device could begin the next.
+        """
         if self.clock.left < 0 and parallel.current().processes == 1:
             self.model.stop_training = True
 
@@ -267,4 +270,4 @@ class StateKeeper(keras.callbacks.Callback):
         """The validation part's targets, and what the model makes of its pictures."""
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
-        return validation.targets, predictions(self.model, validation)
+        return validation.targets, predictions(self.part, validation)

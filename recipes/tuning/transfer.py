@@ -238,7 +238,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
             self._start,
             plan,
             replace(self._opened(), augmentation=augmentation),
-            batch_size=values.get("batch_size", training.batch_size),
+            batch_size=values.get("batch_size", training.pictures_a_step),
             listeners=copy.deepcopy(self.callbacks),
             usual=self._usual(plan),
         )

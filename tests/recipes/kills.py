@@ -55,7 +55,7 @@ POINTS = {
     "the second phase's features": ("recipes.transfer.features.forward", 5, "before"),
     "a classifier is being solved": ("recipes.transfer.features.solve", 1, "before"),
     "a blend is being chosen": ("recipes.transfer.refine.chosen", 1, "before"),
-    "in the last phase": ("recipes.images.augment.augment", 60, "before"),
+    "in the last phase": ("recipes.images.pipeline.draw", 5, "before"),
     "probabilities are calibrated": ("recipes.tasks.multiclass.best_temperature", 10, "before"),
     "the judgement is saved": ("recipes.transfer.learn.fine_tune", 2, "before"),
     "in the second training": ("recipes.transfer.fine_tune.audit", 6, "before"),

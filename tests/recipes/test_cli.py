@@ -58,6 +58,10 @@ BAD_ARGUMENTS = {
     ),
     "share": (["fit", "{ok}", "--output", "{out}", "--test", "1.5"], "test: 1.5"),
     "batch": (["fit", "{ok}", "--output", "{out}", "--batch-size", "0"], "batch_size: 0"),
+    "batch in words": (
+        ["fit", "{ok}", "--output", "{out}", "--batch-size", "many"],
+        "batch_size: 'many' is not a whole number from 1 up or \"auto\"",
+    ),
     "dropout": (["fit", "{ok}", "--output", "{out}", "--dropout", "1"], "dropout: 1.0"),
     "size": (["fit", "{ok}", "--output", "{out}", "--image-size", "8"], "image_size: 8"),
     "groups": (

@@ -92,6 +92,23 @@ def test_two_devices_train_as_one_on_tensorflow(place):
     same(run, run_of(place, "one on tensorflow", "tensorflow"))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_devices_mix_pictures_as_their_targets_are_mixed(backend):
+    pytest.importorskip(backend)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.recipes.mixing", "2"],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    count, loss = done.stdout.split()
+    assert int(count) == 2
+    assert float(loss) < 1e-3
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("killed", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_a_lost_process_ends_the_others_and_the_same_command_goes_on(place, one_device, killed):

@@ -7,6 +7,7 @@ from keras import layers
 
 import callbacks
 import recipes
+from recipes.heads import accuracy_of, loss_of
 from recipes.transfer.state import to_numpy
 
 TASKS = {
@@ -53,6 +54,38 @@ def test_label_smoothing_is_keras_one_hot_form(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.evaluate(x, y, verbose=0)[0] == pytest.approx(losses[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_mixed_labels_have_the_loss_and_the_accuracy_of_their_shares(smoothing):
+    rng = np.random.default_rng(0)
+    said = rng.dirichlet(np.ones(3), 16).astype("float32")
+    one, other, share = rng.integers(0, 3, 16), rng.integers(0, 3, 16), rng.random(16)
+    targets = share[:, None] * np.eye(3)[one] + (1 - share[:, None]) * np.eye(3)[other]
+    loss = loss_of("multiclass", smoothing)
+
+    def each(labels):
+        return to_numpy(loss.call(labels[:, None], keras.ops.convert_to_tensor(said)))
+
+    expected = (share * each(one) + (1 - share) * each(other)).mean()
+    assert float(loss(targets.astype("float32"), said)) == pytest.approx(expected, rel=1e-4)
+    accuracy = accuracy_of("multiclass", mixed=True)
+    accuracy.update_state(targets, said)
+    best = said.argmax(axis=1)
+    expected = (share * (best == one) + (1 - share) * (best == other)).mean()
+    assert float(accuracy.result()) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_accuracy_of_mixed_labels_is_the_usual_one_where_nothing_is_mixed(task):
+    units, y, _ = TASKS[task]
+    said = np.random.default_rng(0).random((4, units)).astype("float32")
+    hard = y if y.ndim == 2 else y[:, None]
+    soft = np.eye(units)[y] if task == "multiclass" else hard
+    usual, mixed = accuracy_of(task), accuracy_of(task, mixed=True)
+    usual.update_state(hard, said)
+    mixed.update_state(soft.astype("float32"), said)
+    assert float(mixed.result()) == pytest.approx(float(usual.result()))
 
 
 def test_weight_decay_is_decoupled_and_spares_biases_and_norms():

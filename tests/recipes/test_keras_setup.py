@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import recipes
-from recipes import backbones
+from recipes import backbones, keras_setup
 from recipes.keras_setup import describe
 from recipes.run import compare_runs
 from recipes.strategies import FineTuneStrategy, Phase
@@ -130,3 +130,32 @@ def test_an_unfinished_run_goes_on_in_its_precision_only(two, setting, tmp_path,
     with pytest.raises(FileExistsError, match=r"precision: 'float32', now 'mixed_float16'"):
         recipes.fit(two, output=tmp_path / "run", precision="mixed_float16", **options)
     assert len(recipes.fit(two, output=tmp_path / "run", **options).history) == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((224, 224, 96), 64), ((112, 112, 96), 256), ((600, 600, 64), 32)]
+)
+def test_predictions_come_in_batches_that_suit_the_device(shape, expected, monkeypatch):
+    pictures = keras.Input((*shape[:2], 3))
+    model = keras.Model(pictures, keras.layers.Conv2D(shape[2], 1)(pictures))
+    small = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    if not keras_setup._accelerated():
+        assert keras_setup.prediction_batch(model) == keras_setup.prediction_batch(small) == 32
+    monkeypatch.setattr(keras_setup, "_accelerated", lambda: True)
+    assert keras_setup.prediction_batch(model) == expected
+    assert keras_setup.prediction_batch(small) == 1024
+
+
+def test_a_function_apart_gives_what_it_gives_by_itself():
+    calls = []
+
+    def squares(x, y):
+        calls.append(x)
+        return keras.ops.square(x) + y
+
+    values = np.arange(6, dtype="float32").reshape(2, 3)
+    apart = keras_setup.apart(squares)
+    for _ in range(2):
+        found = apart(keras.ops.convert_to_tensor(values), keras.ops.ones((2, 3)))
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(found), values**2 + 1)
+    assert len(calls) == (2 if keras.backend.backend() == "torch" else 1)  # compiled once

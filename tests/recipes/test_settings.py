@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 
 import recipes
 from recipes import rules, strategies
+from recipes.augmentation import Augmentation
 from recipes.rules import size_in_bytes, size_in_words
 from recipes.settings import (
     AUTO,
@@ -56,8 +57,8 @@ VALUES = {
     "image_size": (64, [0, -3, 64.0, "64", True]),
     "dropout": (0.0, [1, -0.1, "0.2", None]),
     "epochs": (3, [0, -1, 2.0, "3", True]),
-    "batch_size": (32, [0, -1, 2.5, "16", None]),
-    "augmentation": ("strong", [3, "", None]),
+    "batch_size": ("auto", [0, -1, 2.5, "16", None]),
+    "augmentation": (Augmentation(rotation=5, mixup=0.3), [3, "", None, {"mixup": -1}]),
     "views": (2, [0, 1.5, None]),
     "class_weights": (
         (("rare", 50.0), (0, 1.0)),

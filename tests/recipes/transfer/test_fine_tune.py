@@ -9,6 +9,7 @@ from recipes import strategies
 from recipes.images import augment
 from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
+from recipes.tasks import Binary, Multilabel
 from recipes.transfer import model as transfer_model
 from recipes.transfer.audit import audit
 from recipes.transfer.clock import Clock
@@ -16,11 +17,16 @@ from recipes.transfer.fine_tune import fine_tune, stretches, train_phase
 from recipes.transfer.refine import blend
 from recipes.transfer.solve import solve
 from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
-from tests.recipes.transfer.tiny import SIDE, build_tiny, digits_part, training_data
+from tests.recipes.transfer.tiny import SIDE, TASK, build_tiny, digits_part, training_data
 
 NORM = keras.layers.BatchNormalization
 
 
+TARGETS = {
+    "multiclass": (TASK, lambda labels: labels),
+    "binary": (Binary(("a", "b")), lambda labels: (labels[:, None] == 1).astype("float32")),
+    "multilabel": (Multilabel(("a", "b", "c")), lambda labels: np.eye(3, dtype="float32")[labels]),
+}
 DATA = {"train": digits_part("train", 0, 32), "validation": digits_part("validation", 32, 8)}
 
 
@@ -188,6 +194,45 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     found = values_of(resumed.model)
     for path, value in values_of(whole.model).items():
         np.testing.assert_array_equal(value, found[path], err_msg=path)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ["multiclass", "binary", "multilabel"])
+def test_an_interrupted_training_on_mixed_pictures_ends_with_the_same_weights(
+    name, weighted, tmp_path, monkeypatch
+):
+    task, labels = TARGETS[name]
+    parts = {k: replace(part, labels=labels(part.labels)) for k, part in DATA.items()}
+    weights = np.linspace(1, 3, len(task.classes)) if weighted else None
+
+    def run(folder, work=None):
+        data = training_data(parts, folder, task=task, augmentation=augment.get("heavy"))
+        transfer = build_tiny(task=task)
+        history, _ = fine_tune(transfer, FROM_PIXELS, data, work=work, class_weights=weights)
+        return history, values_of(transfer.model)
+
+    expected, whole = run(tmp_path / "a")
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 1)
+        with WorkFolder.open(tmp_path / "run", {}) as work, pytest.raises(_Interrupted):
+            run(tmp_path / "b", work)
+    with WorkFolder.open(tmp_path / "run", {}) as work:
+        history, resumed = run(tmp_path / "c", work)
+    columns = ["loss", "accuracy", "val_loss", "learning_rate"]
+    assert history[columns].equals(expected[columns])
+    assert history["accuracy"].between(0.05, 0.95).all()  # of labels that are shares
+    for path, value in whole.items():
+        np.testing.assert_array_equal(value, resumed[path], err_msg=path)
+
+
+def test_mixing_has_no_part_behind_frozen_stages(tmp_path):
+    found = []
+    for name in ("light", "mixup"):
+        transfer = build_tiny()
+        train(TWO_PHASES, transfer, tmp_path / name, augmentation=augment.get(name), views=2)
+        found.append(values_of(transfer.model))
+    for path, value in found[0].items():
+        np.testing.assert_array_equal(value, found[1][path], err_msg=path)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3])
