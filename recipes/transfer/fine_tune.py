@@ -23,7 +23,7 @@ from recipes.transfer.audience import Audience
 from recipes.transfer.balance import frozen_accuracy
 from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
-from recipes.transfer.model import TransferModel
+from recipes.transfer.model import TransferModel, batch_norms
 from recipes.transfer.optimizer import StagewiseAdam
 from recipes.transfer.refine import LIKE, UNLIKE, blend
 from recipes.transfer.state import State, StateKeeper, fingerprints, judged
@@ -358,9 +358,9 @@ def audit(
 def _movable(model: keras.Model) -> list:
     """The variables that training may move: weights, and statistics of batch normalization."""
     found = list(model.trainable_variables)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-            found += layer.non_trainable_variables
+    for norm in batch_norms(model):
+        if norm.trainable:
+            found += norm.non_trainable_variables
     return found
 
 
