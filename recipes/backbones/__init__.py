@@ -1,4 +1,4 @@
-"""Pretrained networks without their classifiers: by name, from a folder, or a model of one's own."""
+"""Networks without their classifiers: by name, from a folder, or a model of one's own."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import keras
 from recipes.backbones import applications, efficientnet_lite, hub, own
 from recipes.backbones.base import Backbone, Stage
 from recipes.backbones.hub import rebuilt
-from recipes.backbones.presets import presets
+from recipes.catalogue import presets
 from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
 

@@ -111,7 +111,7 @@ def _trunk(model: keras.Model) -> keras.Model:
     taken = [layer.name for layer in trunk.layers[1:] if layer.name in TAKEN]
     if taken:
         raise ValueError(
-            f"backbone: {model.name} has a layer named {taken[0]!r}; the classifier needs that name."
+            f"backbone: {model.name} has a layer named {taken[0]!r}, a name that is needed."
         )
     return trunk
 
@@ -144,7 +144,9 @@ def _named(model: keras.Model, ends: Sequence[str]) -> tuple[Stage, ...]:
         if place <= before:
             raise ValueError(f"stages: {end!r} does not come after the one before it.")
         if place not in narrow:
-            raise ValueError(f"stages: {end!r} is inside a branch; what follows reads other layers.")
+            raise ValueError(
+                f"stages: {end!r} is inside a branch; what follows reads other layers."
+            )
         before = place
     ends = [*ends[:-1], operations[-1].name]
     return graph.cut(model, {f"stage{index}": end for index, end in enumerate(ends)})

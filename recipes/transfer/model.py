@@ -255,13 +255,22 @@ def build(
     return _headed(base, num_classes, task, dropout=dropout, seed=seed)
 
 
-def _headed(base: Backbone, num_classes: int, task: str, **options) -> TransferModel:
-    head = {"pooling": base.pooling, "prefix": base.prefix, **options}
-    probabilities = classification_head(base.model.output, num_classes, task, **head)
+def _headed(
+    base: Backbone, num_classes: int, task: str, *, dropout: float, seed: int = 0
+) -> TransferModel:
+    probabilities = classification_head(
+        base.model.output,
+        num_classes,
+        task,
+        pooling=base.pooling,
+        prefix=base.prefix,
+        dropout=dropout,
+        seed=seed,
+    )
     return TransferModel(keras.Model(base.model.input, probabilities, name=base.name), base, task)
 
 
-def from_dict(values: dict, backbone: Backbone | None = None) -> TransferModel:
+def from_dict(values: dict, backbone: Backbone | keras.Model | None = None) -> TransferModel:
     """The architecture that `TransferModel.to_dict` described, with weights still to be assigned.
 
     Args:

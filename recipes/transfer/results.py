@@ -54,7 +54,7 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def model_of(run: Run, backbone: Backbone | None = None) -> keras.Model:
+def model_of(run: Run, backbone: Backbone | keras.Model | None = None) -> keras.Model:
     """The model of a run, rebuilt from its checked configuration; only numbers are read.
 
     Args:

@@ -138,7 +138,13 @@ CASES = {
         "stackwise_num_filters": [8, 16],
         "image_shape": (32, 32, 3),
     },
-    "ViT": {**SMALL, "image_shape": (32, 32, 3), "patch_size": 8, "mlp_dim": 24, "dropout_rate": 0.1},
+    "ViT": {
+        **SMALL,
+        "image_shape": (32, 32, 3),
+        "patch_size": 8,
+        "mlp_dim": 24,
+        "dropout_rate": 0.1,
+    },
     "ViTDet": {
         "hidden_size": 16,
         "num_layers": 3,
@@ -166,7 +172,7 @@ def network(family: str):
     import keras
     import keras_hub
 
-    from recipes.backbones.hub_families import FAMILIES
+    from recipes.backbones.hub.families import FAMILIES
 
     keras.utils.set_random_seed(3)
     with warnings.catch_warnings():

@@ -13,9 +13,10 @@ import h5py
 import keras
 import numpy as np
 
-from recipes.backbones.hub_families import CLASSES, TOWERS, Family
-from recipes.backbones.hub_values import NONE, NUMBER, checked, many, shown
-from recipes.backbones.presets import WEIGHTS, presets
+from recipes.backbones.hub.families import CLASSES, TOWERS
+from recipes.backbones.hub.family import Family
+from recipes.backbones.hub.values import NONE, NUMBER, checked, many, shown
+from recipes.catalogue import WEIGHTS, presets
 from recipes.files import DamagedFileError, check_size, read_json
 from recipes.lookup import find
 
@@ -71,7 +72,7 @@ def folder(path: str | Path) -> Source:
 
 def preset(name: str) -> Source:
     """The files of a preset of KerasHub."""
-    return Source(name, f"KerasHub preset {name}, {find(name, presets(), 'preset').handle}", None)
+    return Source(name, f"KerasHub preset {name}, {find(name, presets(), 'preset').place[1]}", None)
 
 
 def config(source: Source) -> tuple[Family, dict, bool]:

@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from recipes.backbones import graph
 from recipes.backbones.base import Stage
-from recipes.backbones.hub_families import Family
+from recipes.backbones.hub.family import Family
 
 MOST_GROUPS = 6  # of blocks: a stage each
 CHAINS = ("ViT", "DeiT", "DINOv2", "DINOv3", "HGNetV2", "SigLIP")  # one layer after the other

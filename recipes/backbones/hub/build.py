@@ -19,11 +19,12 @@ import keras
 import numpy as np
 from keras import layers
 
-from recipes.backbones import hub_files
 from recipes.backbones.base import Backbone
-from recipes.backbones.hub_families import CLASSES, FAMILIES, Family
-from recipes.backbones.hub_values import NUMBER, checked, many, one_of
-from recipes.backbones.unroll import transplant, unrolled
+from recipes.backbones.hub import files
+from recipes.backbones.hub.families import CLASSES, FAMILIES
+from recipes.backbones.hub.family import Family
+from recipes.backbones.hub.unroll import transplant, unrolled
+from recipes.backbones.hub.values import NUMBER, checked, many, one_of
 from recipes.lookup import find
 
 EXTRA = "pip install keras-model-recipes[hub]"
@@ -124,11 +125,9 @@ def build(
         described = _coloured(described, colours)
     read = None
     if weights == "pretrained":
-        read = partial(
-            hub_files.read_weights, path=source.weights(), of_tower=described.of_tower
-        )
+        read = partial(files.read_weights, path=source.weights(), of_tower=described.of_tower)
     elif weights is not None:
-        read = partial(hub_files.read_weights, path=Path(weights))
+        read = partial(files.read_weights, path=Path(weights))
     backbone = _built(described, source.name, image_size, read, seed)
     if weights not in (None, "pretrained"):
         backbone = replace(backbone, weights=str(weights))
@@ -137,16 +136,16 @@ def build(
 
 def described_by(
     name: str | Path, image_size: tuple[int, int] | None = None
-) -> "tuple[Described, hub_files.Source]":
+) -> "tuple[Described, files.Source]":
     """What a preset says of its network, before anything is built.
 
     Raises:
         ValueError: as `build`.
     """
     require()
-    source = hub_files.folder(name) if Path(name).is_dir() else hub_files.preset(str(name))
-    family, values, of_tower = hub_files.config(source)
-    scale, offset, native, about = hub_files.preprocessing(source, family)
+    source = files.folder(name) if Path(name).is_dir() else files.preset(str(name))
+    family, values, of_tower = files.config(source)
+    scale, offset, native, about = files.preprocessing(source, family)
     height, width = values[family.shape_key][:2]
     native = (height, width) if height else native
     described = Described(family, values, scale, offset, native, about, of_tower)
@@ -186,7 +185,7 @@ def from_object(
     family = find(kind, CLASSES, what="class of backbone")
     values = family.checked(network.get_config(), f"backbone: {kind}")
     given = converter.get_config() if converter is not None else None
-    scale, offset, native, about = hub_files.colours_of(given, family, "the object")
+    scale, offset, native, about = files.colours_of(given, family, "the object")
     height, width = values[family.shape_key][:2]
     described = Described(
         family, values, scale, offset, (height, width) if height else native, about
