@@ -8,6 +8,7 @@ import numpy as np
 
 from recipes import backbones
 from recipes.backbones.base import Backbone
+from recipes.catalogue import presets
 from recipes.heads import classification_head
 from recipes.images.pipeline import Batches
 from recipes.saving import PACKAGE
@@ -294,5 +295,10 @@ def from_dict(values: dict, backbone: Backbone | keras.Model | None = None) -> T
         if tuple(base.image_size) != size:
             raise ValueError(f"model: {size} pixels, but its network takes {base.image_size}.")
         return _headed(base, num_classes, task, dropout=dropout)
+    if backbone is None and (name not in backbones.names() or name in presets()):
+        raise ValueError(
+            f"model: {name!r} is no backbone that is built by its name alone; where it was an "
+            "object, pass it as backbone."
+        )
     given = name if backbone is None else backbone
     return build(given, num_classes, task, weights=None, image_size=size, dropout=dropout)

@@ -1,6 +1,6 @@
 """The picture networks of KerasHub as backbones."""
 
-from recipes.backbones.hub.build import (
+from recipes.backbones.hub.building import (
     build,
     described_by,
     from_object,

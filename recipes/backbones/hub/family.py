@@ -36,6 +36,8 @@ class Family:
         multiple: what a side must be a multiple of, by its values.
         fixed: whether a network takes pictures of one size only.
         square: whether pictures must be square.
+        positions: whether its tokens have embeddings of their places, to be interpolated.
+        own_size: whether its weights are of one size of pictures.
         shape_key: the name of the pictures' shape among the values.
         settled: values that differ from those that came, by those.
         tower: the class of which it is the vision tower.
@@ -52,6 +54,8 @@ class Family:
     multiple: Callable[[Mapping], int] = lambda values: 1
     fixed: bool = False
     square: bool = False
+    positions: bool = False
+    own_size: bool = False
     shape_key: str = "image_shape"
     settled: Callable[[Mapping], dict] = field(default=lambda values: {})
     tower: str | None = None

@@ -34,7 +34,7 @@ class Source:
     """Where a preset's files are.
 
     Attributes:
-        name: of the preset, or the folder's path.
+        name: of the preset, or of the folder.
         text: the same for people.
         place: the folder; None for a preset of KerasHub, whose files are fetched by name.
     """
@@ -67,7 +67,8 @@ class Source:
 
 def folder(path: str | Path) -> Source:
     """The files in a folder that `save_to_preset` wrote."""
-    return Source(str(path), f"folder {path}", Path(path).resolve())
+    place = Path(path).resolve()
+    return Source(place.name, f"folder {path}", place)
 
 
 def preset(name: str) -> Source:

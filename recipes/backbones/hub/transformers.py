@@ -73,6 +73,7 @@ TRANSFORMERS = (
         pooling=lambda values: ("class", 2),
         multiple=_patches,
         fixed=True,
+        positions=True,
     ),
     Family(
         "DINOv2",
@@ -88,6 +89,7 @@ TRANSFORMERS = (
         pooling=_with_registers,
         multiple=_patches,
         fixed=True,
+        positions=True,
         square=True,
         settled=lambda values: {
             "position_embedding_shape": values["image_shape"],
@@ -174,6 +176,7 @@ TRANSFORMERS = (
         pooling=lambda values: ("class", 1) if values.get("use_class_token", True) else ("mean", 0),
         multiple=_patches,
         fixed=True,
+        positions=True,
     ),
     Family(
         "ViTDet",
@@ -197,6 +200,7 @@ TRANSFORMERS = (
         block="WindowedTransformerEncoder",
         multiple=_patches,
         fixed=True,
+        own_size=True,
         square=True,
     ),
     Family(
@@ -210,6 +214,7 @@ TRANSFORMERS = (
         pooling=lambda values: ("class", 1),
         multiple=_patches,
         fixed=True,
+        positions=True,
         square=True,
         tower="CLIPBackbone",
     ),
@@ -223,6 +228,7 @@ TRANSFORMERS = (
         pooling=lambda values: ("class", 1),
         multiple=_patches,
         fixed=True,
+        positions=True,
         square=True,
         tower="MetaCLIP2Backbone",
     ),
@@ -236,6 +242,7 @@ TRANSFORMERS = (
         pooling=lambda values: ("none", 0),
         multiple=_patches,
         fixed=True,
+        positions=True,
         square=True,
         tower="SigLIPBackbone",
     ),

@@ -156,11 +156,11 @@ class RotaryBlock(layers.Layer):
         return keras.KerasTensor(inputs.shape, self.compute_dtype)
 
 
-def transplant(source: keras.Model, target: keras.Model, prefix: int) -> None:
+def transplant(source: keras.Model, target: keras.Model) -> None:
     """Give a network the weights of the same one for pictures of another size.
 
-    Embeddings of the patches' positions are interpolated; those of the `prefix` tokens before them
-    stay. What the target lacks is left out.
+    Embeddings of the patches' positions are interpolated; those of the tokens before them stay.
+    What the target lacks is left out.
 
     Source:
         arXiv 2010.11929, section 3.2: "2D interpolation of the pre-trained position embeddings".
@@ -174,7 +174,7 @@ def transplant(source: keras.Model, target: keras.Model, prefix: int) -> None:
             place = place.replace("/position_embeddings", "/interpolated_position_embeddings")
         value = found[place]
         if value.shape != variable.shape:
-            value = _interpolated(value, source, target, prefix)
+            value = _interpolated(value, source, target)
         variable.assign(value)
 
 
@@ -182,7 +182,7 @@ def _place(network: keras.Model, variable) -> str:
     return variable.path.removeprefix(f"{network.name}/")
 
 
-def _interpolated(positions, source: keras.Model, target: keras.Model, prefix: int):
+def _interpolated(positions, source: keras.Model, target: keras.Model):
     """Position embeddings on the grid of another size."""
     tokens = ops.reshape(ops.convert_to_tensor(positions), (-1, positions.shape[-1]))
     grids = []
@@ -191,6 +191,7 @@ def _interpolated(positions, source: keras.Model, target: keras.Model, prefix: i
         height, width = (patch, patch) if isinstance(patch, int) else patch
         grids.append((network.image_shape[0] // height, network.image_shape[1] // width))
     before, now = grids
+    prefix = len(tokens) - math.prod(before)
     patches = ops.reshape(tokens[prefix:], (1, *before, -1))
     patches = ops.image.resize(patches, now, interpolation="bicubic", antialias=True)
     tokens = ops.concatenate([tokens[:prefix], ops.reshape(patches, (-1, tokens.shape[-1]))])

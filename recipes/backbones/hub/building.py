@@ -61,7 +61,12 @@ class Described:
         Raises:
             ValueError: it takes no such pictures.
         """
-        return replace(self, values=self.family.sized(self.values, size or self.native))
+        size = size or self.native
+        if self.family.own_size and size != self.native:
+            raise ValueError(
+                f"image_size: {size} pixels; this {self.family.name} takes {self.native} only."
+            )
+        return replace(self, values=self.family.sized(self.values, size))
 
     def to_dict(self) -> dict:
         """As values for a JSON file; `from_dict` reads it."""
@@ -128,7 +133,8 @@ def build(
         read = partial(files.read_weights, path=source.weights(), of_tower=described.of_tower)
     elif weights is not None:
         read = partial(files.read_weights, path=Path(weights))
-    backbone = _built(described, source.name, image_size, read, seed)
+    itself = described.family.name == "DINOv2"  # its layers interpolate when they read a file
+    backbone = _built(described, source.name, image_size, read, seed, fits_all=itself)
     if weights not in (None, "pretrained"):
         backbone = replace(backbone, weights=str(weights))
     return replace(backbone, source=source.text)
@@ -229,27 +235,33 @@ def _built(
     size: tuple[int, int] | None,
     read: Callable[[keras.Model], None] | None,
     seed: int,
+    *,
+    fits_all: bool = False,
 ) -> Backbone:
-    """A backbone of new layers, with the weights that `read` gives a network."""
+    """A backbone of new layers, with the weights that `read` gives a network.
+
+    Where they are of one size of pictures, the network is built twice, unless `read` itself fits
+    them to any.
+    """
     family, before = described.family, described
     described = described.sized(size)
     pooling, prefix = family.pooling(described.values)
     keras.utils.set_random_seed(seed)  # the initializers of KerasHub take no seed
     network = _network(described)
     if read is not None:
-        native = before.values
-        if native.get(family.shape_key, [None])[0] is None or family.name == "DINOv2":
-            native = {**native, family.shape_key: described.values[family.shape_key]}
-        same = native == described.values
-        source = network if same else _network(replace(before, values=native))
+        shape = {family.shape_key: described.values[family.shape_key]}
+        native = before.values if family.positions and not fits_all else {**before.values, **shape}
+        source = network
+        if native != described.values:
+            source = _network(replace(before, values=native))
         read(source)
-        if not same:
-            transplant(source, network, prefix)
+        if source is not network:
+            transplant(source, network)
     pictures = keras.Input(tuple(described.values[family.shape_key]), name="pictures")
     scale, offset = list(described.scale), list(described.offset)
     x = layers.Rescaling(scale, offset, name="preprocessing")(pictures)
     output, stages = unrolled(family, network, x)
-    model = keras.Model(pictures, output, name=_plain_name(name))
+    model = keras.Model(pictures, output, name=name)
     words = f"x * {np.round(scale, 5).tolist()} + {np.round(offset, 5).tolist()}"
     return Backbone(
         name=name,
@@ -305,8 +317,3 @@ def _limited(most: int) -> Iterator[None]:
         yield
     finally:
         keras.Layer.add_weight = original
-
-
-def _plain_name(name: str) -> str:
-    """A name that Keras takes for a model."""
-    return Path(name).name.replace("/", "_")
