@@ -412,8 +412,7 @@ def _checked(settings: Settings) -> Settings:
     """
     require_channels_last()
     model = settings.model
-    backbones.known_weights(model.weights)
-    backbone = backbones.as_option(model.backbone, model.image_size)
+    backbone = backbones.as_option(model.backbone, model.image_size, model.weights)
     settings = replace(settings, model=replace(model, backbone=backbone))
     augment.get(settings.training.augmentation)
     parallel.check(settings.training.distribution)

@@ -116,19 +116,25 @@ def check(backbone: Any, image_size: int | tuple[int, int] | None = None) -> Non
         canonical_name(backbone)
 
 
-def as_option(backbone: Any, image_size: int | None = None) -> Any:
+def as_option(backbone: Any, image_size: int | None = None, weights: str | None = None) -> Any:
     """A backbone as settings keep it: a name or a folder's full path as a text, or a `Backbone`.
+
+    Raises:
+        ValueError: as `get`, as far as it can be told before a network is built by name.
 
     Example:
         >>> as_option("resnet50")
         'resnet50'
     """
+    weights = known_weights(weights)
     check(backbone, image_size)
     if isinstance(backbone, keras.Model):
+        _refuse_file(weights)
         return get(backbone, image_size=image_size)
-    if isinstance(backbone, Backbone) or not Path(_known(backbone)).is_dir():
-        return backbone if isinstance(backbone, Backbone) else str(backbone)
-    return os.path.abspath(backbone)
+    if isinstance(backbone, Backbone):
+        _refuse_file(weights)
+        return backbone
+    return os.path.abspath(backbone) if _is_folder(backbone) else str(backbone)
 
 
 def known_weights(weights: str | Path | None) -> str | None:
@@ -157,8 +163,12 @@ def _pair(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
 
 def _of_hub(name: str | os.PathLike) -> bool:
     """Whether a name is of a preset, or a folder's path."""
+    return _known(name) in presets() or _is_folder(name)
+
+
+def _is_folder(name: str | os.PathLike) -> bool:
     known = _known(name)
-    return known in presets() or (known not in names() and Path(known).is_dir())
+    return known not in names() and Path(known).is_dir()
 
 
 def _known(name: str | os.PathLike) -> str:

@@ -116,6 +116,7 @@ TRANSFORMERS = (
         licence="DINOv3 License",
         pooling=_with_registers,
         multiple=_patches,
+        fixed=True,
         square=True,
         settled=lambda values: {"use_mask_token": False, "apply_layernorm": False},
     ),

@@ -59,12 +59,31 @@ def _parts(name: str, network: keras.Model) -> tuple[list, list, list]:
         embedding = Tokens(network.embedding, count, name=network.embedding.name)
         return [embedding], network.encoder_layers, [network.post_layer_norm, network.head]
     blocks = network.encoder.layers
+    for block in blocks:
+        _mend_drop_path(block)
     if name == "DINOv3":
+        picture = ops.zeros((1, *network.image_shape))
+        places = tuple(map(ops.convert_to_numpy, network.rope_embedding(picture)))
         prefix = 1 + network.num_register_tokens
-        blocks = [
-            RotaryBlock(block, network.rope_embedding, prefix, name=block.name) for block in blocks
-        ]
+        blocks = [RotaryBlock(block, places, prefix, name=block.name) for block in blocks]
     return [network.embeddings], blocks, [network.layernorm]
+
+
+def _mend_drop_path(block: keras.Layer) -> None:
+    """Let a block of DINO leave out its branches for some pictures of a batch in training.
+
+    KerasHub 0.32's own layer takes no batch of an unknown size, draws without a seed of its own,
+    and never leaves a branch out: it scales it by a random number.
+
+    Source:
+        arXiv 1603.09382, section 3.
+    """
+    if block.drop_path_rate > 0:
+        block._tracker.unlock()
+        block.drop_path = layers.Dropout(
+            block.drop_path_rate, noise_shape=(None, 1, 1), name="drop_path"
+        )
+        block._tracker.lock()
 
 
 def _grouped(blocks: list[str], last: str, first: str) -> dict[str, str]:
@@ -130,25 +149,21 @@ class FirstOutput(layers.Layer):
 class RotaryBlock(layers.Layer):
     """A block of DINOv3, which turns queries and keys by the patches' places.
 
-    The places follow from the number of tokens: the pictures are square.
+    The places are those of one size of pictures, and so the same in every batch.
     """
 
-    def __init__(self, block: keras.Layer, rope: keras.Layer, prefix: int, **options):
+    def __init__(self, block: keras.Layer, places: tuple, prefix: int, **options):
         super().__init__(**options)
         self.block = block
-        self.rope = rope
+        self.places = places
         self.prefix = prefix
         self.built = True
 
     def call(self, inputs, training=None):
         """The tokens after the block."""
-        side = math.isqrt(inputs.shape[1] - self.prefix) * self.rope.patch_size
-        places = self.rope(ops.zeros((1, side, side, 1), self.compute_dtype))
+        places = tuple(ops.cast(one, self.compute_dtype) for one in self.places)
         return self.block(
-            inputs,
-            position_embeddings=places,
-            num_prefix_tokens=self.prefix,
-            training=training,
+            inputs, position_embeddings=places, num_prefix_tokens=self.prefix, training=training
         )
 
     def compute_output_spec(self, inputs, training=None):

@@ -14,7 +14,7 @@ from recipes import backbones
 from recipes.backbones.hub.families import FAMILIES
 from recipes.backbones.hub.values import MOST
 from recipes.transfer import model as transfer_model
-from tests.recipes.backbones.hub_cases import CASES, network
+from tests.recipes.backbones.hub_cases import network
 
 pytest.importorskip("keras_hub", reason="KerasHub is not installed")
 
@@ -83,31 +83,15 @@ def test_a_hostile_value_is_refused_in_one_short_line(name, value, folder, archi
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_number_of_every_family_has_a_bound(family):
-    kinds = FAMILIES[family].kinds
-    for name, value in CASES[family].items():
-        for wrong in (10**9, [10**9], [[10**9]], float("inf"), ["x" * 9], {"a": 1}):
-            if name in kinds:
-                assert not kinds[name].fits(wrong), (name, wrong)
-    assert all(
-        isinstance(value, int | float | str | list | tuple | None)
-        for value in CASES[family].values()
-    )
+def test_every_value_of_every_family_has_a_bound(family):
+    for name, kind in FAMILIES[family].kinds.items():
+        for wrong in (10**9, [10**9], [[10**9]], float("inf"), ["x" * 9], {"a": 1}, [[[1]]]):
+            assert not kind.fits(wrong), (name, wrong)
 
 
 @pytest.mark.parametrize(
     "kind",
-    [
-        "Functional",
-        "Sequential",
-        "Lambda",
-        "ResNetBackbonee",
-        "../../evil",
-        "os.system",
-        None,
-        7,
-        ["ViT"],
-    ],
+    ["Functional", "Lambda", "ResNetBackbonee", "../../evil", "os.system", None, 7, ["ViT"]],
 )
 def test_a_class_that_is_not_on_the_list_is_refused(kind, folder):
     changed(folder, class_name=kind)
@@ -131,7 +115,7 @@ def test_the_names_of_modules_in_a_folder_mean_nothing(folder, tmp_path, monkeyp
 )
 def test_a_damaged_configuration_is_refused(content, folder):
     (folder / "config.json").write_bytes(content)
-    with pytest.raises(ValueError, match="config.json|class"):
+    with pytest.raises(ValueError, match=r"config\.json|class"):
         backbones.get(folder)
 
 
@@ -154,7 +138,7 @@ def test_a_damaged_configuration_is_refused(content, folder):
 def test_a_hostile_converter_is_refused(content, folder):
     text = json.dumps({"class_name": "ViTImageConverter", "config": content})
     (folder / "image_converter.json").write_text(text)
-    with pytest.raises(ValueError, match="image_converter.json"):
+    with pytest.raises(ValueError, match=r"image_converter\.json"):
         backbones.get(folder)
 
 
@@ -202,7 +186,7 @@ def test_weights_of_another_network_are_refused(folder):
 
 def test_weights_that_are_no_numbers_are_refused(folder):
     with h5py.File(folder / "model.weights.h5", "r+") as file:
-        place, data = dataset(file)
+        _, data = dataset(file)
         data[...] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         backbones.get(folder)

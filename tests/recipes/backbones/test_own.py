@@ -36,14 +36,16 @@ def test_a_recipes_classifier_is_a_backbone_without_its_head(name):
     theirs = RECIPES[name]()
     ours = backbones.get(theirs, scale=1 / 255)
     maps = keras.Model(theirs.input, theirs.get_layer("pool").input)
-    np.testing.assert_allclose(run(ours.model, PIXELS), run(maps, PIXELS / 255), atol=1e-5)
+    np.testing.assert_allclose(
+        run(ours.model, PIXELS), run(maps, PIXELS / 255), rtol=1e-3, atol=1e-4
+    )
     assert "predictions" not in {layer.name for layer in ours.model.layers}
     assert ours.pooling == "average"
     for index in range(1, len(ours.stages)):
         before = keras.Model(ours.model.input, ours.boundary(index))
         after = keras.Model(ours.boundary(index), ours.model.output)
         whole = run(after, run(before, PIXELS))
-        np.testing.assert_allclose(whole, run(ours.model, PIXELS), atol=1e-5)
+        np.testing.assert_allclose(whole, run(ours.model, PIXELS), rtol=1e-3, atol=1e-4)
 
 
 def test_the_model_that_was_given_stays_as_it_is():
@@ -115,6 +117,11 @@ def _two_inputs():
     )
 
 
+def _two_outputs():
+    inputs, x = small()
+    return keras.Model(inputs, [x, layers.Conv2D(2, 1)(x)])
+
+
 def _without_weights():
     inputs = keras.Input((32, 32, 3))
     return keras.Model(inputs, layers.MaxPooling2D()(inputs))
@@ -129,7 +136,7 @@ WRONG = {
     "a vector": (lambda: recipes.mlp(4, 3), r"takes \(None, 4\)"),
     "one channel": (lambda: keras.Model(*small(channels=1)), r"takes \(None, 32, 32, 1\)"),
     "two inputs": (_two_inputs, r"takes \(None, 32, 32, 3\), \(None, 3\)"),
-    "two outputs": (lambda: keras.Model(small()[0], list(small()[:1] * 2)), "outputs"),
+    "two outputs": (_two_outputs, "has 2 outputs"),
     "no weights": (_without_weights, "no layers with weights"),
     "a subclass": (_Subclass, "no functional or Sequential model"),
     "not built": (lambda: keras.Sequential([layers.Dense(2)]), "no functional or Sequential"),
@@ -141,11 +148,7 @@ WRONG = {
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_model_that_cannot_be_one_is_refused_in_one_line(kind):
     make, said = WRONG[kind]
-    if kind == "two outputs":
-        inputs, x = small()
-        model = keras.Model(inputs, [x, layers.Conv2D(2, 1)(x)])
-    else:
-        model = make()
+    model = make()
     with pytest.raises(ValueError, match=said) as caught:
         backbones.get(model)
     assert "\n" not in str(caught.value)
