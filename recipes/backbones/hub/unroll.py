@@ -12,9 +12,18 @@ from keras import layers, ops
 from recipes.backbones import graph
 from recipes.backbones.base import Stage
 from recipes.backbones.hub.family import Family
+from recipes.backbones.hub.swin import WindowStage
 
 MOST_GROUPS = 6  # of blocks: a stage each
-CHAINS = ("ViT", "DeiT", "DINOv2", "DINOv3", "HGNetV2", "SigLIP")  # one layer after the other
+CHAINS = (
+    "ViT",
+    "DeiT",
+    "DINOv2",
+    "DINOv3",
+    "HGNetV2",
+    "SigLIP",
+    "Swin",
+)  # one layer after the other
 
 
 def unrolled(family: Family, network: keras.Model, tensor) -> tuple:
@@ -54,6 +63,9 @@ def _parts(name: str, network: keras.Model) -> tuple[list, list, list]:
         return [embedding], blocks, [encoder.layer_norm]
     if name == "HGNetV2":
         return [network.embedder_layer], network.encoder_layer.stages_list, []
+    if name == "Swin":
+        blocks = [WindowStage(stage, name=stage.name) for stage in network.stages]
+        return [network.patch_embedding, network.get_layer("pos_drop")], blocks, [network.norm]
     if name == "SigLIP":
         count = network.embedding.num_positions
         embedding = Tokens(network.embedding, count, name=network.embedding.name)
