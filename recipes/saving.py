@@ -24,7 +24,7 @@ SAVED_IN = {
         "PowerScaling",
         "Standardization",
     ),
-    "recipes.transfer.model": ("Described",),
+    "recipes.transfer.model": ("DescribedModel",),
     "recipes.transfer.optimizer": ("StagewiseAdam",),
 }
 # What earlier versions called a class: the files that they wrote still load.

@@ -135,7 +135,7 @@ class TransferModel:
         if self.backbone.architecture is None:
             return keras.Model(model.input, model.output, name=model.name)
         description = json.dumps(self.to_dict())
-        return Described(model.input, model.output, description=description, name=model.name)
+        return DescribedModel(model.input, model.output, description=description, name=model.name)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The weights by position and path, in the order of `model.weights`."""
@@ -167,7 +167,7 @@ class TransferModel:
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class Described(keras.Model):
+class DescribedModel(keras.Model):
     """A classifier of which a Keras file says how it is built, not which layers it has.
 
     Its layers are of KerasHub, and not all of them can be made from what they say of themselves.

@@ -282,3 +282,14 @@ def test_a_network_of_texts_is_refused():
     text = keras_hub.models.BertBackbone(50, 1, 2, 8, 16)
     with pytest.raises(ValueError, match="Unknown class of backbone: 'BertBackbone'"):
         backbones.get(text)
+
+
+def test_of_a_classifier_of_kerashub_backbone_and_colours_are_taken():
+    theirs = network("ViT")
+    converter = keras_hub.layers.ViTImageConverter(image_size=(32, 32), scale=0.01, offset=-1.0)
+    preprocessor = keras_hub.models.ViTImageClassifierPreprocessor(converter)
+    whole = keras_hub.models.ViTImageClassifier(theirs, 3, preprocessor=preprocessor)
+    ours = backbones.get(whole)
+    assert ours.architecture["scale"] == [0.01] * 3
+    assert ours.architecture["offset"] == [-1.0] * 3
+    np.testing.assert_allclose(run(ours.model, pixels()), own_call(theirs, ours, pixels()), 1e-5)
