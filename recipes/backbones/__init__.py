@@ -67,6 +67,7 @@ def get(
         (64, 64, 3)
     """
     require_channels_last()
+    _check_type(name)
     size = _pair(image_size)
     weights = known_weights(weights)
     if size is not None and min(size) < 32:
@@ -105,11 +106,9 @@ def check(backbone: Any, image_size: int | tuple[int, int] | None = None) -> Non
         Traceback (most recent call last):
         ValueError: Unknown backbone: 'efficientnet_light0'. Did you mean 'efficientnet_lite0'?...
     """
+    _check_type(backbone)
     if isinstance(backbone, Backbone | keras.Model):
         return
-    if not isinstance(backbone, str | os.PathLike):
-        kind = type(backbone).__name__
-        raise ValueError(f"backbone: {kind} is not a name, a folder, a Backbone or a Keras model.")
     if _of_hub(backbone):
         hub.described_by(_known(backbone), _pair(image_size))
     else:
@@ -155,6 +154,12 @@ def known_weights(weights: str | Path | None) -> str | None:
             "a local weights file."
         )
     return str(weights)
+
+
+def _check_type(backbone: Any) -> None:
+    if not isinstance(backbone, str | os.PathLike | Backbone | keras.Model):
+        kind = type(backbone).__name__
+        raise ValueError(f"backbone: {kind} is not a name, a folder, a Backbone or a Keras model.")
 
 
 def _pair(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:

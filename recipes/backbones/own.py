@@ -145,7 +145,7 @@ def _named(model: keras.Model, ends: Sequence[str]) -> tuple[Stage, ...]:
             raise ValueError(f"stages: {end!r} does not come after the one before it.")
         if place not in narrow:
             raise ValueError(
-                f"stages: {end!r} is inside a branch; what follows reads other layers."
+                f"stages: {end!r} is in a branch; what follows reads other layers."
             )
         before = place
     ends = [*ends[:-1], operations[-1].name]

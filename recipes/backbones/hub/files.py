@@ -87,7 +87,7 @@ def config(source: Source) -> tuple[Family, dict, bool]:
         raise ValueError(f"backbone: {source.text} is no preset: it holds no {CONFIG}.")
     content = read_json(path)
     kind, values = content.get("class_name"), content.get("config")
-    of_tower = kind in TOWERS
+    of_tower = isinstance(kind, str) and kind in TOWERS
     if of_tower and isinstance(values, Mapping):
         tower = values.get("vision_encoder")
         content = tower if isinstance(tower, Mapping) else {}
