@@ -144,9 +144,7 @@ def _named(model: keras.Model, ends: Sequence[str]) -> tuple[Stage, ...]:
         if place <= before:
             raise ValueError(f"stages: {end!r} does not come after the one before it.")
         if place not in narrow:
-            raise ValueError(
-                f"stages: {end!r} is in a branch; what follows reads other layers."
-            )
+            raise ValueError(f"stages: {end!r} is in a branch; what follows reads other layers.")
         before = place
     ends = [*ends[:-1], operations[-1].name]
     return graph.cut(model, {f"stage{index}": end for index, end in enumerate(ends)})

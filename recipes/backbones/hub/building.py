@@ -296,6 +296,10 @@ def _network(described: Described) -> keras.Model:
     for layer in network._flatten_layers():
         if type(layer).__name__ == "WindowAttention":
             layer.supports_masking = True  # else it warns whenever it is called
+        for attribute, value in list(vars(layer).items()):
+            constant = keras.ops.is_tensor(value) and not isinstance(value, keras.Variable)
+            if constant:  # an exporter would take it for another input
+                setattr(layer, attribute, keras.ops.convert_to_numpy(value))
     return network
 
 
