@@ -126,7 +126,7 @@ class ChannelByChannel(layers.Conv2D):
         return keras.ops.depthwise_conv(
             inputs,
             keras.ops.transpose(kernel, (0, 1, 3, 2)),
-            strides=list(self.strides),
+            strides=self.strides,
             padding=self.padding,
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,

@@ -293,3 +293,51 @@ def test_of_a_classifier_of_kerashub_backbone_and_colours_are_taken():
     assert ours.architecture["scale"] == [0.01] * 3
     assert ours.architecture["offset"] == [-1.0] * 3
     np.testing.assert_allclose(run(ours.model, pixels()), own_call(theirs, ours, pixels()), 1e-5)
+
+
+@pytest.mark.parametrize("family", ["DINOv2", "DINOv3"])
+def test_branches_of_dino_are_left_out_whole_and_by_picture_in_training(family):
+    """KerasHub's own layer fails on a batch whose size is unknown."""
+    config = {**CASES[family], "num_layers": 2, "drop_path_rate": 0.9}
+    theirs = getattr(keras_hub.models, FAMILIES[family].class_name)(**config)
+    ours = backbones.get(theirs)
+    block = [one for one in ours.model._flatten_layers() if hasattr(one, "drop_path")][-1]
+    x = np.ones((200, 3, 16), "float32")
+    out = keras.ops.convert_to_numpy(block.drop_path(x, training=True)).reshape(200, -1)
+    assert (out.min(axis=1) == out.max(axis=1)).all()
+    assert set(np.unique(out).round(3)) == {0.0, 10.0}
+    assert 0.8 < (out[:, 0] == 0).mean() < 0.98
+    head = keras.layers.Dense(2)(ours.model.output[:, 0])
+    model = keras.Model(ours.model.input, head)
+    model.compile("adam", loss="mse")
+    model.fit(pixels(), np.zeros((2, 2)), verbose=0)
+
+
+def test_of_one_size_only_a_transformer_is_not_trained_on_smaller_pictures():
+    transfer = transfer_model.build(network("ViT"), 3)
+    with pytest.raises(ValueError, match="one size only"):
+        transfer.resized((64, 64))
+    convolutions = transfer_model.build(network("MobileNet"), 3)
+    smaller = convolutions.resized((64, 64))
+    expected = transfer_model.build(network("MobileNet"), 3, image_size=64)
+    expected.assign(convolutions.arrays())
+    x = pixels(64)
+    np.testing.assert_allclose(run(smaller.model, x), run(expected.model, x), atol=1e-6)
+
+
+def test_a_class_token_has_no_map_and_a_mean_of_patches_has_one():
+    from recipes.transfer.explain import explainer
+
+    x = pixels()
+    assert explainer(transfer_model.build(network("ViT"), 3)) is None
+    for family, side in (("DINOv2", 4), ("Swin", 4), ("MiT", 4)):
+        transfer = transfer_model.build(network(family), 3, seed=1)
+        maps = explainer(transfer)(x, np.array([0, 2]))
+        assert maps.shape == (2, side, side)
+        # The classifier is linear in each patch: what all patches say is what their mean says.
+        tokens = run(transfer.backbone.model, x).reshape(2, -1, 16)
+        tokens = tokens[:, transfer.backbone.prefix :]
+        kernel = transfer.model.layers[-1].kernel.numpy()[-16:]
+        said = np.einsum("npc,cn->np", tokens, kernel[:, [0, 2]]).clip(0)
+        said /= np.maximum(said.max(axis=1, keepdims=True), 1e-12)
+        np.testing.assert_allclose(maps.reshape(2, -1), said, atol=1e-5)
