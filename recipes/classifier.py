@@ -29,7 +29,7 @@ VARIED = augment.get("light")
 
 @scope(FLOAT32)
 def load(
-    model: str | Path | Run, *, batch_size: int = 32, backbone: Backbone | None = None
+    model: str | Path | Run, *, batch_size: int = 32, backbone: Backbone | keras.Model | None = None
 ) -> "Classifier":
     """The classifier of a finished run, or a pretrained backbone as it is, ready for pictures.
 

@@ -147,7 +147,12 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--directory", required=True, help="the search's folder, made by this")
     _add_search_options(search)
 
-    _command(commands, "backbones", _backbones, "list the pretrained backbones")
+    _command(
+        commands,
+        "backbones",
+        _backbones,
+        "list the backbones: size, licence, are they here",
+    )
     return parser
 
 
@@ -328,9 +333,9 @@ def _numbers(path: str):
 
 
 def _backbones() -> None:
-    from recipes import backbones
+    from recipes.catalogue import table
 
-    print("\n".join(backbones.names()))
+    print(table())
 
 
 def _place(csv: str | None) -> Path | None:

@@ -16,6 +16,7 @@ from recipes.saving import PACKAGE
 from recipes.settings import FLOAT32
 from recipes.tasks import TASKS
 
+POOLINGS = ("average", "class", "mean", "class_and_mean", "none")
 DECIDED = ("loss", "optimizer", "metrics")  # of `compile`, what `compile_classifier` has itself
 
 
@@ -24,18 +25,22 @@ def classification_head(
     num_classes: int,
     task: str = "multiclass",
     *,
+    pooling: str | None = None,
+    prefix: int = 0,
     dropout: float = 0.0,
     kernel_regularizer=None,
     seed: int | None = None,
     name: str = "predictions",
 ):
-    """Features to probabilities, in float32: average pooling of maps, dropout, one dense layer.
+    """Features to probabilities, in float32: pooling, dropout, one dense layer.
 
     Args:
-        x: (batch, height, width, channels) or (batch, features).
+        x: (batch, height, width, channels), (batch, tokens, channels) or (batch, features).
         num_classes: 2 or more for "multiclass"; 1 for "binary"; the number of labels for
             "multilabel".
         task: decides the activation: softmax, or a sigmoid a unit.
+        pooling: one of `POOLINGS`; by default the average of maps, and nothing for features.
+        prefix: how many tokens come before those of the patches.
         dropout: the share of features dropped in training.
         kernel_regularizer: name or regularizer.
         seed: of the kernel and the dropout.
@@ -62,9 +67,10 @@ def classification_head(
     pool, drop = (
         ("pool", "head_dropout") if name == "predictions" else (f"{name}_pool", f"{name}_dropout")
     )
-    if len(x.shape) == 4:
-        require_channels_last()
-        x = layers.GlobalAveragePooling2D(name=pool, dtype=FLOAT32)(x)
+    if pooling is None and len(x.shape) == 4:
+        pooling = "average"
+    if pooling is not None:
+        x = pooled(x, pooling, prefix, name=pool)
     if dropout:
         x = layers.Dropout(dropout, seed=seed, name=drop, dtype=FLOAT32)(x)
     return layers.Dense(
@@ -75,6 +81,68 @@ def classification_head(
         dtype=FLOAT32,
         name=name,
     )(x)
+
+
+def pooled(x, pooling: str, prefix: int = 0, *, name: str = "pool"):
+    """What a network gives as one vector a picture, in float32.
+
+    Args:
+        x: maps (batch, height, width, channels), tokens (batch, tokens, channels) or features.
+        pooling: one of `POOLINGS`.
+        prefix: how many tokens come before those of the patches.
+        name: of the layer.
+
+    Raises:
+        ValueError: the pooling is unknown.
+
+    Example:
+        >>> pooled(keras.Input((17, 8)), "class_and_mean", 1).shape
+        (None, 16)
+    """
+    find(pooling, dict.fromkeys(POOLINGS), what="pooling")
+    if pooling == "average":
+        require_channels_last()
+        return layers.GlobalAveragePooling2D(name=name, dtype=FLOAT32)(x)
+    if pooling == "none":
+        return layers.Identity(name=name, dtype=FLOAT32)(x)
+    return TokenPooling(pooling, prefix, name=name, dtype=FLOAT32)(x)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class TokenPooling(layers.Layer):
+    """One vector of a transformer's tokens.
+
+    Args:
+        kind: "class" for the first token, "mean" for the average of the patches' tokens, or
+            "class_and_mean" for one behind the other.
+        prefix: how many tokens come before those of the patches.
+
+    Source:
+        arXiv 2010.11929, section 3.1 (class token); arXiv 2304.07193, appendix B.3 (both).
+
+    Example:
+        >>> import numpy as np
+        >>> tokens = np.array([[[5.0], [1.0], [3.0]]])
+        >>> ops.convert_to_numpy(TokenPooling("class_and_mean", 1)(tokens)).tolist()
+        [[5.0, 2.0]]
+    """
+
+    def __init__(self, kind: str, prefix: int = 0, **options):
+        super().__init__(**options)
+        self.kind = kind
+        self.prefix = prefix
+
+    def call(self, inputs):
+        """(batch, tokens, channels) to (batch, features)."""
+        first = inputs[:, 0]
+        if self.kind == "class":
+            return first
+        mean = ops.mean(inputs[:, self.prefix :], axis=1)
+        return mean if self.kind == "mean" else ops.concatenate([first, mean], axis=-1)
+
+    def get_config(self):
+        """The arguments."""
+        return {**super().get_config(), "kind": self.kind, "prefix": self.prefix}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -19,7 +19,7 @@ def predict(
     top_k: int = 3,
     views: int = 1,
     batch_size: int | None = None,
-    backbone: Backbone | None = None,
+    backbone: Backbone | keras.Model | None = None,
     verbose: bool = True,
 ) -> pd.DataFrame:
     """Classify pictures with a finished run, or with a pretrained backbone as it is.
@@ -58,7 +58,7 @@ def predict(
 
 
 def load_classifier(
-    model: str | Path | Run, backbone: Backbone | None = None
+    model: str | Path | Run, backbone: Backbone | keras.Model | None = None
 ) -> tuple[keras.Model, list[str]]:
     """The model of a run as a plain Keras model, and its class names; see `recipes.load`.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "recipes"
 SAVED_IN = {
-    "recipes.heads": ("SmoothedSparseCrossentropy",),
+    "recipes.heads": ("SmoothedSparseCrossentropy", "TokenPooling"),
     "recipes.ingredients.activations": ("ChannelPReLU", "CReLU", "Maxout"),
     "recipes.ingredients.normalization": ("LocalResponseNormalization", "WeightNormalization"),
     "recipes.ingredients.regularizers": ("Lp",),
@@ -24,6 +24,7 @@ SAVED_IN = {
         "PowerScaling",
         "Standardization",
     ),
+    "recipes.transfer.model": ("DescribedModel",),
     "recipes.transfer.optimizer": ("StagewiseAdam",),
 }
 # What earlier versions called a class: the files that they wrote still load.

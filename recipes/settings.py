@@ -196,14 +196,16 @@ class ModelSettings(_Group):
     """The network that is trained.
 
     Attributes:
-        backbone: a name from `recipes.backbones.names()`, or a `Backbone`.
+        backbone: what `recipes.backbones.get` takes: a name, a preset's folder, a model.
         weights: from where to start: "pretrained", or the path of a local weights file; what the
             strategy says otherwise.
         image_size: side in pixels to which pictures are resized; the backbone's own otherwise.
         dropout: the share of features dropped before the classifier in training.
     """
 
-    backbone: Any = option("efficientnet_lite0", ANY, "its name, see `recipes backbones`")
+    backbone: Any = option(
+        "efficientnet_lite0", ANY, "its name, see `recipes backbones`, or a folder"
+    )
     weights: str | None = option(
         None, PATH, "pretrained, or a local weights file", unless="what the strategy says"
     )

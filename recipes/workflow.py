@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -40,7 +40,7 @@ from recipes.settings import (
 from recipes.strategies import FineTuneStrategy
 from recipes.transfer import lora, novelty, parallel, results, weighing
 from recipes.transfer.clock import Clock
-from recipes.transfer.explain import class_activation_maps
+from recipes.transfer.explain import explainer
 from recipes.transfer.features import TrainingData
 from recipes.transfer.learn import learn
 from recipes.transfer.model import TransferModel
@@ -95,8 +95,7 @@ def fit(
         >>> run.metrics["mean_average_precision"]  # doctest: +SKIP
         0.95
     """
-    settings = Settings.of(**options)
-    _check(settings)
+    settings = _checked(Settings.of(**options))
     place = os.path.abspath(checked_path("output", output))
     with (
         dtypes.scope(settings.training.precision),
@@ -117,7 +116,7 @@ def fit_folder(
     *,
     output: str | Path,
     strategy: str | FineTuneStrategy = ChoosingSettings.strategy,
-    backbone: str | Backbone = ModelSettings.backbone,
+    backbone: str | Path | Backbone | keras.Model = ModelSettings.backbone,
     weights: str | None = ModelSettings.weights,
     image_size: int | None = ModelSettings.image_size,
     epochs: int | None = TrainingSettings.epochs,
@@ -156,7 +155,8 @@ def fit_folder(
             part, for several times the time; one of the four strategies (`small_similar`,
             `small_dissimilar`, `large_similar`, `large_dissimilar`), of the ways `head_only`,
             `full` and `lora`, or a `FineTuneStrategy` of your own.
-        backbone: a name from `recipes.backbones.names()`, or a `Backbone`.
+        backbone: what `recipes.backbones.get` takes: a name from `recipes.backbones.names()`, the
+            folder of a preset of KerasHub, a model of KerasHub or of your own, or a `Backbone`.
         weights: from where to start: "pretrained", or the path of a local weights file for the
             backbone. By default what the strategy says: pretrained, or the backbone's own
             initialization for `large_dissimilar`.
@@ -388,8 +388,7 @@ def _given(data: Any, source: Source, output: str) -> dict[str, str | None]:
 def _write_report(work: WorkFolder, transfer: TransferModel, training: TrainingData) -> None:
     train, shown = training["train"], training[results.evaluated_part(training)]
     names = training.task.names_of(train.labels)
-    explain = partial(class_activation_maps, transfer)
-    report.write(work.folder, train.pixels, names, shown.pixels, explain=explain)
+    report.write(work.folder, train.pixels, names, shown.pixels, explain=explainer(transfer))
 
 
 def _predict_unlabelled(
@@ -412,18 +411,22 @@ def _predict_unlabelled(
         say(f"{len(files):,} pictures without labels are predicted in {UNLABELLED_TABLE}", verbose)
 
 
-def _check(settings: Settings) -> None:
-    """Refuse what can be refused before a picture is read, and that settings cannot know."""
+def _checked(settings: Settings) -> Settings:
+    """The settings with the backbone as a name or a `Backbone`.
+
+    What can be refused before a picture is read, and that settings cannot know, is refused.
+    """
     require_channels_last()
-    if not isinstance(settings.model.backbone, Backbone):
-        backbones.canonical_name(settings.model.backbone)
-    backbones.known_weights(settings.model.weights)
+    model = settings.model
+    backbone = backbones.as_option(model.backbone, model.image_size, model.weights)
+    settings = replace(settings, model=replace(model, backbone=backbone))
     parallel.check(settings.training.distribution)
     if settings.training.time_limit and settings.choosing.strategy == strategies.RACE:
         raise ValueError(
             "time_limit: a race takes as long as it takes; name another strategy, or leave 'auto' "
             "to choose one."
         )
+    return settings
 
 
 def rerun(
@@ -431,7 +434,7 @@ def rerun(
     *,
     output: str | Path,
     data: Any = None,
-    backbone: Backbone | None = None,
+    backbone: Backbone | keras.Model | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     overwrite: bool = False,
     verbose: bool = True,

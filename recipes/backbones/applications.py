@@ -3,17 +3,16 @@
 import inspect
 import sys
 from collections.abc import Callable
-from itertools import pairwise
 
 import keras
 import numpy as np
 from keras import layers
 
-from recipes.backbones.base import Backbone, Stage
+from recipes.backbones import graph
+from recipes.backbones.base import Backbone
 
 LICENCE = "as stated for the model at keras.io/api/applications"
 SOURCE = "keras.applications.{name}"
-SMALLER = 0.75  # a resolution below this share of the one before begins a new stage
 
 
 def applications() -> dict[str, Callable]:
@@ -71,7 +70,7 @@ def build(
     return Backbone(
         name=name,
         model=model,
-        stages=_stages(model),
+        stages=graph.stages(model),
         preprocessing=description,
         weights={"pretrained": "imagenet", None: "initial"}.get(weights, str(weights)),
         licence=LICENCE,
@@ -127,60 +126,3 @@ def _load(model: keras.Model, function: Callable, name: str, weights: str) -> No
     except Exception as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ValueError(f"weights: {weights} does not fit {name}: {first_line}") from None
-
-
-def _stages(model: keras.Model) -> tuple[Stage, ...]:
-    """Cut a model where its graph narrows to one tensor, before each change of resolution."""
-    operations = model.operations
-    cuts = _narrow_places(model)
-    sides = {cut: operations[cut].output.shape[1] for cut in cuts}
-    ends = [a for a, b in pairwise(cuts) if sides[b] <= SMALLER * sides[a]]
-    stages, start = [], 1
-    for end in [*ends, len(operations) - 1]:
-        part = operations[start : end + 1]
-        if any(getattr(operation, "trainable_weights", ()) for operation in part):
-            names = tuple(operation.name for operation in part)
-            stages.append(Stage(f"stage{len(stages)}", names[-1], names))
-            start = end + 1
-    return tuple(stages)
-
-
-def _narrow_places(model: keras.Model) -> list[int]:
-    """Positions of the operations through whose output alone everything later flows.
-
-    Not those in the middle of a block: their readers' names begin with the same numbered prefix
-    (`block_1_expand`, `block_1_depthwise`). Padding belongs to the convolution behind it.
-    """
-    operations = model.operations
-    position = {operation.name: index for index, operation in enumerate(operations)}
-    readers: list[list[int]] = [[] for _ in operations]
-    for index, operation in enumerate(operations[1:], start=1):
-        for tensor in keras.tree.flatten(operation.input):
-            readers[position[tensor._keras_history.operation.name]].append(index)
-    places, reach = [], 0
-    for index, operation in enumerate(operations[:-1]):
-        alone = reach <= index
-        reach = max([reach, *readers[index]])
-        prefixes = [
-            _common(operation.name, operations[reader].name, model.name)
-            for reader in readers[index]
-        ]
-        inside = any(character.isdigit() for character in "".join(prefixes))
-        if alone and not inside and not isinstance(operation, layers.ZeroPadding2D):
-            places.append(index)
-    return [*places, len(operations) - 1]
-
-
-def _common(first: str, second: str, model_name: str) -> str:
-    """The words with which two layers' names begin alike, the model's own name left out."""
-    words = []
-    pairs = zip(
-        first.removeprefix(model_name).split("_"),
-        second.removeprefix(model_name).split("_"),
-        strict=False,
-    )
-    for one, other in pairs:
-        if one != other:
-            break
-        words.append(one)
-    return "_".join(words)

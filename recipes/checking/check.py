@@ -14,6 +14,7 @@ from recipes.checking.labels import WRONG, suspicions
 from recipes.checking.oddity import WORDS, in_words, oddities
 from recipes.dtypes import scope
 from recipes.files import replace
+from recipes.heads import pooled
 from recipes.images.decode import Reading
 from recipes.images.inspection import OK, SKIPPED, inspect, open_source, reading_of
 from recipes.images.parts import joined_copies
@@ -33,7 +34,7 @@ SHOWN = 20
 def check(
     data: Any,
     *,
-    backbone: str | Backbone = ModelSettings.backbone,
+    backbone: str | Path | Backbone | keras.Model = ModelSettings.backbone,
     weights: str = "pretrained",
     image_size: int | None = ModelSettings.image_size,
     seed: int = 0,
@@ -48,7 +49,7 @@ def check(
 
     Args:
         data: as for `recipes.scan`.
-        backbone: a name from `recipes.backbones.names()`, or a `Backbone`.
+        backbone: what `recipes.backbones.get` takes.
         weights: "pretrained", or the path of a local weights file.
         image_size: side in pixels to which pictures are resized; the backbone's own by default.
         seed: of the folds.
@@ -162,8 +163,8 @@ def seen(
     base: Backbone, source: Source, good: pd.DataFrame, reading: Reading, verbose: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pooled features, oddities and whether a picture could be read; each is decoded once."""
-    pooled = keras.ops.mean(base.model.output, axis=(1, 2))
-    model = keras.Model(base.model.input, pooled)
+    output = pooled(base.model.output, base.pooling, base.prefix)
+    model = keras.Model(base.model.input, output)
     features = np.zeros((len(good), model.output_shape[-1]), "float32")
     odd = np.zeros((len(good), len(WORDS)), bool)
     read = np.zeros(len(good), bool)

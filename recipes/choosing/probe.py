@@ -13,20 +13,22 @@ import numpy as np
 import pandas as pd
 
 from recipes.backbones.base import Backbone
+from recipes.heads import pooled
 from recipes.transfer.balance import balanced
 
 NEIGHBOURS = 5
 
 
 def pooled_stages(backbone: Backbone) -> list:
-    """The mean of each stage's feature maps or tokens, a list of tensors (n, channels)."""
-    ends = [backbone.boundary(i) for i in range(1, len(backbone.stages))]
-    return [_pooled(end) for end in [*ends, backbone.model.output]]
-
-
-def _pooled(x):
-    x, axes = keras.ops.cast(x, "float32"), tuple(range(1, len(x.shape) - 1))
-    return keras.ops.mean(x, axis=axes) if axes else x
+    """Of each stage the mean of its feature maps or of its patches, of the last what the classifier
+    sees: a list of tensors (n, channels).
+    """
+    means = []
+    for index in range(1, len(backbone.stages)):
+        end = keras.ops.cast(backbone.boundary(index), "float32")
+        patches = end[:, backbone.prefix :] if len(end.shape) == 3 else end
+        means.append(keras.ops.mean(patches, axis=tuple(range(1, len(end.shape) - 1))))
+    return [*means, pooled(backbone.model.output, backbone.pooling, backbone.prefix)]
 
 
 def neighbour_accuracy(features: np.ndarray, labels: np.ndarray, k: int = NEIGHBOURS) -> float:

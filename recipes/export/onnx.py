@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from recipes.export.base import Format
-from recipes.export.rewriting import rewrite
+from recipes.export.rewriting import rewrite, spelled_out
 
 OPSET = 18
 
@@ -25,7 +25,7 @@ class Onnx(Format):
 
         rewritten = rewrite(model)
         rewritten(keras.ops.zeros((1, *model.input_shape[1:])))  # it wants a model once called
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), spelled_out(rewritten):
             warnings.simplefilter("ignore")  # Keras and tf2onnx ask NumPy for what it will drop
             rewritten.export(path, format="onnx", opset_version=OPSET, verbose=False)
         written = onnx.load(path)

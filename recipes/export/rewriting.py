@@ -1,8 +1,14 @@
 """The same model in layers that the ONNX exporter understands."""
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 from keras import layers
+
+# Of layers that cannot be made from what they say of themselves: they are shared.
+SHARED = ("keras_hub.", "recipes.backbones.hub.")
 
 
 def rewrite(model: keras.Model) -> keras.Model:
@@ -16,7 +22,8 @@ def rewrite(model: keras.Model) -> keras.Model:
         model: with nested models or without.
 
     Returns:
-        A model of the same answers, to rounding, with weights of its own.
+        A model of the same answers, to rounding, with weights of its own, but for layers of
+        KerasHub, which it shares with the model; `spelled_out` makes these readable.
 
     Example:
         >>> inputs = keras.Input((8, 8, 4))
@@ -33,7 +40,7 @@ def rewrite(model: keras.Model) -> keras.Model:
 
     copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
     for new, old in originals.values():
-        if not isinstance(new, keras.Layer):
+        if new is old or not isinstance(new, keras.Layer):
             continue
         values = old.get_weights()
         if isinstance(new, layers.DepthwiseConv2D) and isinstance(old, layers.Conv2D):
@@ -43,8 +50,40 @@ def rewrite(model: keras.Model) -> keras.Model:
     return copy
 
 
+@contextlib.contextmanager
+def spelled_out(model: keras.Model) -> Iterator[None]:
+    """Let the layers inside of others do what the exporter understands, until the block ends.
+
+    The exact GELU is spelled out, and convolutions by groups are taken apart, as `rewrite` does it.
+
+    Example:
+        >>> dense = layers.Dense(2, activation="gelu")
+        >>> with spelled_out(keras.Sequential([keras.Input((2,)), dense])):
+        ...     dense.activation.__name__
+        'exact_gelu'
+        >>> dense.activation.__name__
+        'gelu'
+    """
+    with contextlib.ExitStack() as restored:
+        for layer in model._flatten_layers():
+            changes: dict = {
+                name: exact_gelu
+                for name in ("activation", "act_layer")
+                if getattr(layer, name, None) is keras.activations.gelu
+            }
+            if type(layer) is layers.Conv2D and layer.groups > 1:
+                single = layer.groups == layer.filters and layer.kernel.shape[-2] == 1
+                changes["__class__"] = ChannelByChannel if single else GroupByGroup
+            for name, value in changes.items():
+                restored.callback(setattr, layer, name, getattr(layer, name))
+                setattr(layer, name, value)
+        yield
+
+
 def _safe(layer: keras.Layer) -> keras.Layer:
     """The layer itself anew, or what stands for it."""
+    if type(layer).__module__.startswith(SHARED):
+        return layer
     if isinstance(layer, layers.Normalization):
         mean, deviation = (
             np.asarray(keras.ops.convert_to_numpy(value), "float64").ravel()
@@ -77,6 +116,21 @@ class GroupByGroup(layers.Conv2D):
         )
         convolve = super().convolution_op
         return keras.ops.concatenate([convolve(x, own) for x, own in pairs], axis=-1)
+
+
+class ChannelByChannel(layers.Conv2D):
+    """A convolution of each channel with a filter of its own."""
+
+    def convolution_op(self, inputs, kernel):
+        """Convolve each channel."""
+        return keras.ops.depthwise_conv(
+            inputs,
+            keras.ops.transpose(kernel, (0, 1, 3, 2)),
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
 
 
 def exact_gelu(x):

@@ -1,5 +1,6 @@
 """A backbone and a classifier as one plain model, and that model cut at a stage's boundary."""
 
+import json
 from dataclasses import dataclass, replace
 
 import keras
@@ -7,9 +8,11 @@ import numpy as np
 
 from recipes import backbones
 from recipes.backbones.base import Backbone
+from recipes.catalogue import presets
 from recipes.dtypes import policy_of, scope
 from recipes.heads import classification_head
 from recipes.images.pipeline import Batches
+from recipes.saving import PACKAGE
 from recipes.settings import FLOAT32
 from recipes.strategies import Phase
 from recipes.tasks import Multiclass
@@ -58,6 +61,8 @@ class TransferModel:
         Raises:
             ValueError: a layer takes one size only.
         """
+        if self.backbone.fixed_size:
+            raise ValueError(f"image_size: {self.backbone.name} takes pictures of one size only.")
         ends = [self.boundary(first) for first in range(self.num_stages + 1)]
         whole = keras.Model(self.model.input, [*ends, self.model.output])
         pictures = keras.Input((*image_size, whole.input_shape[-1]), dtype=whole.input.dtype)
@@ -99,8 +104,8 @@ class TransferModel:
     def set_trainable(self, phase: Phase) -> int:
         """Mark each layer as trainable or frozen for a phase.
 
-        Batch normalization stays frozen unless the phase updates it: only `trainable=False` on
-        the layer itself keeps its moving statistics.
+        Batch normalization stays frozen unless the phase updates it, also inside of other layers:
+        only `trainable=False` on the layer itself keeps its moving statistics.
 
         Returns:
             The index of the first stage that is trained.
@@ -108,10 +113,9 @@ class TransferModel:
         first = phase.first_trainable(self.num_stages)
         stage_of = self.stage_of()
         for layer in self.model.layers:
-            frozen_norm = isinstance(layer, keras.layers.BatchNormalization)
-            layer.trainable = stage_of[layer.name] >= first and (
-                phase.update_batch_norm or not frozen_norm
-            )
+            layer.trainable = stage_of[layer.name] >= first
+            for norm in batch_norms(layer):
+                norm.trainable = layer.trainable and phase.update_batch_norm
         return first
 
     def rate_factors(self, phase: Phase) -> dict[str, float]:
@@ -126,13 +130,24 @@ class TransferModel:
     def to_dict(self) -> dict:
         """What `from_dict` needs to build the same architecture."""
         dropouts = [layer.rate for layer in self.model.layers if layer.name == "head_dropout"]
-        return {
+        values = {
             "backbone": self.backbone.name,
             "image_size": list(self.backbone.image_size),
             "num_classes": self.model.output_shape[-1],
             "task": self.task,
             "dropout": dropouts[0] if dropouts else 0.0,
         }
+        if self.backbone.architecture is not None:
+            values["architecture"] = dict(self.backbone.architecture)
+        return values
+
+    def for_file(self) -> keras.Model:
+        """The model as it goes into a Keras file: not compiled, and such that Keras reads it."""
+        model = self.model
+        if self.backbone.architecture is None:
+            return keras.Model(model.input, model.output, name=model.name)
+        description = json.dumps(self.to_dict())
+        return DescribedModel(model.input, model.output, description=description, name=model.name)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The weights by position and path, in the order of `model.weights`."""
@@ -163,6 +178,43 @@ class TransferModel:
             variable.assign(array)
 
 
+@keras.saving.register_keras_serializable(PACKAGE)
+class DescribedModel(keras.Model):
+    """A classifier of which a Keras file says how it is built, not which layers it has.
+
+    Its layers are of KerasHub, and not all of them can be made from what they say of themselves.
+
+    Args:
+        description: of `TransferModel.to_dict`, as JSON.
+    """
+
+    def __init__(self, *args, description: str, **options):
+        super().__init__(*args, **options)
+        self.description = description
+
+    def get_config(self):
+        """The description, and the name."""
+        return {"name": self.name, "description": self.description}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model that `from_dict` builds."""
+        description = config["description"]
+        model = from_dict(json.loads(description)).model
+        return cls(model.input, model.output, description=description, name=config["name"])
+
+
+def batch_norms(layer: keras.Layer) -> list[keras.layers.BatchNormalization]:
+    """The batch normalization in a layer, the layer itself included.
+
+    Example:
+        >>> len(batch_norms(keras.Sequential([keras.layers.BatchNormalization()])))
+        1
+    """
+    norms = keras.layers.BatchNormalization
+    return [one for one in layer._flatten_layers() if isinstance(one, norms)]
+
+
 def forward(model: keras.Model, batch: np.ndarray, batch_size: int):
     """The model's outputs for a batch, as NumPy arrays.
 
@@ -189,7 +241,7 @@ def predictions(model: keras.Model, batches: Batches) -> np.ndarray:
 
 
 def build(
-    backbone: str | Backbone,
+    backbone: str | Backbone | keras.Model,
     num_classes: int,
     task: str = Multiclass.name,
     *,
@@ -201,7 +253,7 @@ def build(
     """A classifier with a new head on a backbone, computing by Keras' dtype policy.
 
     Args:
-        backbone: a name from `recipes.backbones.names()`, or a `Backbone`, which is copied.
+        backbone: what `recipes.backbones.get` takes; an object is copied.
         num_classes: how many outputs the head has.
         task: the name of what it tells; it decides the activation.
         weights: "pretrained", None for the backbone's own initialization, or a weights file.
@@ -221,12 +273,18 @@ def _headed(
 ) -> TransferModel:
     """A new head on a backbone."""
     probabilities = classification_head(
-        base.model.output, num_classes, task, dropout=dropout, seed=seed
+        base.model.output,
+        num_classes,
+        task,
+        pooling=base.pooling,
+        prefix=base.prefix,
+        dropout=dropout,
+        seed=seed,
     )
     return TransferModel(keras.Model(base.model.input, probabilities, name=base.name), base, task)
 
 
-def from_dict(values: dict, backbone: Backbone | None = None) -> TransferModel:
+def from_dict(values: dict, backbone: Backbone | keras.Model | None = None) -> TransferModel:
     """The architecture that `TransferModel.to_dict` described, its weights still to be assigned.
 
     It computes in float32, whatever Keras' dtype policy is.
@@ -247,6 +305,17 @@ def from_dict(values: dict, backbone: Backbone | None = None) -> TransferModel:
         raise ValueError(f"model: the description is damaged ({error!r}).") from None
     if len(size) != 2 or max(size) > MAX_SIDE or not 1 <= num_classes <= MAX_CLASSES:
         raise ValueError(f"model: {size} pixels and {num_classes} classes are out of range.")
-    base = name if backbone is None else backbone
+    if backbone is None and "architecture" in values:
+        with scope(FLOAT32):
+            base = backbones.rebuilt(values["architecture"])
+            if tuple(base.image_size) != size:
+                raise ValueError(f"model: {size} pixels, but its network takes {base.image_size}.")
+            return _headed(base, num_classes, task, dropout=dropout)
+    if backbone is None and (name not in backbones.names() or name in presets()):
+        raise ValueError(
+            f"model: {name!r} is no backbone that is built by its name alone; where it was an "
+            "object, pass it as backbone."
+        )
+    given = name if backbone is None else backbone
     with scope(FLOAT32):
-        return build(base, num_classes, task, weights=None, image_size=size, dropout=dropout)
+        return build(given, num_classes, task, weights=None, image_size=size, dropout=dropout)

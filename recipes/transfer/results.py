@@ -54,7 +54,7 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def model_of(run: Run, backbone: Backbone | None = None) -> keras.Model:
+def model_of(run: Run, backbone: Backbone | keras.Model | None = None) -> keras.Model:
     """The model of a run, rebuilt from its checked configuration; only numbers are read.
 
     Args:
@@ -145,10 +145,8 @@ def write_run(
     history.to_csv(folder / "history.csv", index=False)
     predictions.to_csv(folder / "predictions.csv", index=False)
     write_arrays(folder / WEIGHTS, transfer.arrays())
-    model = transfer.model
-    uncompiled = keras.Model(model.input, model.output, name=model.name)
     reading = Reading.from_dict(info.get("reading", {}))
-    save_model(folder / "model.keras", uncompiled, labels_of(task, reading))
+    save_model(folder / "model.keras", transfer.for_file(), labels_of(task, reading))
     about = {
         "format": FORMAT,
         **info,

@@ -16,7 +16,7 @@ from recipes.strategies import Phase
 from recipes.tasks import Task
 from recipes.transfer import parallel
 from recipes.transfer.clock import Clock
-from recipes.transfer.model import predictions
+from recipes.transfer.model import batch_norms, predictions
 
 
 class TrainingDivergedError(ValueError):
@@ -125,9 +125,9 @@ def fingerprints(variables: Sequence) -> list[str]:
 def movable(model: keras.Model) -> list:
     """The variables that training may move: weights, and statistics of batch normalization."""
     found = list(model.trainable_variables)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-            found += layer.non_trainable_variables
+    for norm in batch_norms(model):
+        if norm.trainable:
+            found += norm.non_trainable_variables
     return found
 
 

@@ -127,7 +127,7 @@ class TransferProblem(Problem):
 
 
 def _load(backbone: Any, folder: Path, best: Mapping) -> keras.Model:
-    own = backbone if isinstance(backbone, Backbone) else None
+    own = backbone if isinstance(backbone, Backbone | keras.Model) else None
     return load_classifier(folder / "run", own)[0]
 
 
@@ -276,8 +276,7 @@ def _space(changes: Mapping | None, fixed: Mapping) -> dict:
     for name in _strategies(space, Settings.of(**_choosing(fixed))):
         find(name, strategies.STRATEGIES, what="strategy")
     backbone = fixed.get("backbone", ModelSettings.backbone)
-    if not isinstance(backbone, Backbone):
-        find(backbone, dict.fromkeys(backbones.names()), what="backbone")
+    backbones.check(backbone)
     return space
 
 

@@ -268,3 +268,22 @@ def test_bad_input_is_one_error_that_names_the_argument(call, culprit, text):
     with pytest.raises(ValueError, match=culprit) as caught:
         call()
     assert text in str(caught.value)
+
+
+def test_tokens_become_one_vector():
+    from recipes.heads import pooled
+
+    tokens = np.random.default_rng(0).normal(size=(2, 7, 3)).astype("float32")
+    inputs = keras.Input((7, 3))
+    expected = {
+        "class": tokens[:, 0],
+        "mean": tokens[:, 3:].mean(axis=1),
+        "class_and_mean": np.concatenate([tokens[:, 0], tokens[:, 3:].mean(axis=1)], axis=1),
+        "none": tokens,
+    }
+    for kind, values in expected.items():
+        model = keras.Model(inputs, pooled(inputs, kind, 3))
+        found = keras.ops.convert_to_numpy(model(tokens))
+        np.testing.assert_allclose(found, values, rtol=1e-5)
+    with pytest.raises(ValueError, match="Unknown pooling: 'clas'"):
+        pooled(inputs, "clas")

@@ -8,7 +8,7 @@ from keras import layers
 from recipes import backbones
 from recipes.export import FORMATS
 from recipes.export.checking import check
-from recipes.export.rewriting import rewrite
+from recipes.export.rewriting import rewrite, spelled_out
 
 pytestmark = pytest.mark.tensorflow_only
 
@@ -82,3 +82,23 @@ def test_backbones_with_awkward_layers(name, tmp_path):
     backbone = backbones.get(name, weights=None, image_size=32)
     model = finish(backbone.model.input, backbone.model.output)
     assert repeated_in_onnx_runtime(model, tmp_path / "model.onnx") <= 1e-5
+
+
+@pytest.mark.parametrize(("groups", "filters"), [(4, 4), (2, 4), (4, 8)])
+@pytest.mark.parametrize(("padding", "strides"), [("same", 2), ("valid", 1)])
+def test_what_is_inside_of_a_layer_is_spelled_out_and_put_back(groups, filters, padding, strides):
+    inner = keras.Sequential(
+        [
+            keras.Input((9, 9, 4)),
+            layers.Conv2D(filters, 3, strides=strides, padding=padding, groups=groups),
+            layers.Dense(3, activation="gelu"),
+        ]
+    )
+    model = keras.Sequential([keras.Input((9, 9, 4)), inner])
+    x = np.random.default_rng(0).normal(size=(2, 9, 9, 4)).astype("float32")
+    before = keras.ops.convert_to_numpy(model(x))
+    with spelled_out(model):
+        assert type(inner.layers[0]) is not layers.Conv2D
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), before, atol=1e-6)
+    assert type(inner.layers[0]) is layers.Conv2D
+    assert inner.layers[1].activation is keras.activations.gelu
