@@ -1,7 +1,6 @@
-import time
-
 import pytest
 
+from recipes import batches
 from recipes.batches import advise
 
 
@@ -9,16 +8,28 @@ class DeviceError(Exception):
     pass
 
 
-def timed(seconds):
-    """A step that takes what a function of its size says."""
-    return lambda size: time.sleep(seconds(size))
+@pytest.fixture
+def timed(monkeypatch):
+    """A step that takes what a function of its size says, by a clock that nothing else moves."""
+    now = [0.0]
+    monkeypatch.setattr(batches.time, "perf_counter", lambda: now[0])
+
+    def step_of(seconds):
+        def step(size):
+            now[0] += seconds(size)
+
+        return step
+
+    return step_of
 
 
-def test_a_size_without_memory_for_it_ends_the_measurement():
+def test_a_size_without_memory_for_it_ends_the_measurement(timed):
+    constant = timed(lambda size: 0.01)
+
     def step(size):
         if size > 16:
             raise DeviceError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
-        time.sleep(0.002)
+        constant(size)
 
     found = advise(step, smallest=8, largest=64, repeats=1)
     assert found.batch_size == 16
@@ -36,7 +47,7 @@ def test_other_errors_are_not_taken_for_want_of_memory():
         advise(lambda size: (_ for _ in ()).throw(DeviceError("out of memory")))
 
 
-def test_no_larger_size_is_measured_when_one_has_brought_next_to_nothing():
+def test_no_larger_size_is_measured_when_one_has_brought_next_to_nothing(timed):
     flat = timed(lambda size: 0.001 * size)
     found = advise(flat, smallest=8, largest=64, repeats=3, to_the_end=False)
     assert found.table["batch_size"].tolist() == [8, 16]

@@ -88,7 +88,7 @@ def test_batches_made_ahead_are_those_made_by_themselves(shuffle):
     options |= {"augmentation": augment.get("heavy"), "classes": 10}
     batches = Batches(pixels, np.arange(10), **options)
     for epoch in range(3):
-        for index in (2, 0, 1, 2, 3, 4):  # and one out of order
+        for index in (0, 3, 1, 2, 3, 4):  # and one out of order
             x, y = batches[index]
             alone, expected = Batches(pixels, np.arange(10), epoch=epoch, **options)[index]
             np.testing.assert_array_equal(y, expected)
