@@ -192,8 +192,8 @@ def transplant(source: keras.Model, target: keras.Model) -> None:
     Source:
         arXiv 2010.11929, section 3.2: "2D interpolation of the pre-trained position embeddings".
     """
-    found = {_place(source, variable): variable for variable in source.variables}
-    for variable in target.variables:
+    found = {_place(source, variable): variable for variable in source.weights}
+    for variable in target.weights:
         place = _place(target, variable)
         if place.endswith("position_ids"):
             continue
