@@ -9,7 +9,7 @@ from typing import Annotated, Literal, final
 
 from .base import LearningRateDecay, scheme
 from .forms import cosine, polynomial, share
-from .rules import CountOrZero, Finite, NotNegative, Rule, Unit, several
+from .rules import CountOrZero, Finite, NotNegative, Rule, Unit, listed
 
 WAYS = {"cos": cosine, "cosine": cosine, "linear": polynomial}
 
@@ -53,8 +53,8 @@ def _step_of(key) -> float:
 SCALES = Rule(
     lambda v: (
         isinstance(v, Mapping)
-        and several("", lambda steps: min(steps, default=0) >= 0).fits(list(v))
-        and several("", lambda scales: min(scales, default=0) >= 0).fits(list(v.values()))
+        and listed("", lambda steps: min(steps, default=0) >= 0).fits(list(v))
+        and listed("", lambda scales: min(scales, default=0) >= 0).fits(list(v.values()))
     ),
     "a dictionary of steps and scales, all from 0 up",
 )
@@ -100,8 +100,9 @@ class PiecewiseInterpolate(LearningRateDecay):
         if after == len(self._steps):
             return self.base * self._factors[-1]
         begin, end = self._steps[after - 1 : after + 1]
-        way, factors = WAYS[self.interpolate_type], self._factors[after - 1 : after + 1]
-        return self.base * way(*factors, (step - begin) / max(end - begin, 1))
+        first, then = self._factors[after - 1 : after + 1]
+        fraction = (step - begin) / max(end - begin, 1)
+        return self.base * WAYS[self.interpolate_type](first, then, fraction)
 
 
 @final
@@ -128,9 +129,9 @@ class CosineRestartLR(LearningRateDecay):
 
     periods: Annotated[
         Sequence[int],
-        several("that are whole, from 1 up", lambda v: v and all(p >= 1 and p % 1 == 0 for p in v)),
+        listed("that are whole, from 1 up", lambda v: v and all(p >= 1 and p % 1 == 0 for p in v)),
     ]
-    restart_weights: Annotated[Sequence[float], several("", lambda v: len(v) > 0)] = (1,)
+    restart_weights: Annotated[Sequence[float], listed("", lambda v: len(v) > 0)] = (1,)
     eta_min: Finite | None = None
     eta_min_ratio: Finite | None = None
 

@@ -45,11 +45,12 @@ class CosineDecay(TensorFlowDecay):
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
-        start, warm = self.base, 0 if self.warmup_target is None else self.warmup_steps
+        warm, top = 0, self.base
+        if self.warmup_target is not None:
+            warm, top = self.warmup_steps, self.warmup_target
         if step < warm:
-            return polynomial(start, self.warmup_target, step / warm)
+            return polynomial(self.base, top, step / warm)
         height = half_cosine(share(step - warm, self.decay_steps)) ** self.exponent
-        top = start if self.warmup_target is None else self.warmup_target
         return top * ((1 - self.alpha) * height + self.alpha)
 
 

@@ -8,7 +8,7 @@ from .base import LearningRateDecay, TensorFlowDecay, scheme
 from .rules import Finite, NotNegative, Positive, Unit
 
 
-def _periods(step: int, decay_steps: float, staircase: bool) -> float:
+def _periods(step: float, decay_steps: float, staircase: bool) -> float:
     """Elapsed periods, whole ones only on a staircase."""
     return math.floor(step / decay_steps) if staircase else step / decay_steps
 

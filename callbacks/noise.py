@@ -9,10 +9,10 @@ import numpy as np
 
 from .base import LearningRateDecay, scheme
 from .compose import Composite
-from .rules import CountOrZero, NotNegative, Positive, Rule, number, several
+from .rules import CountOrZero, NotNegative, Positive, Rule, listed, number
 
 BEGIN = number("", lambda step: True)
-BOTH = several("", lambda steps: len(steps) == 2)
+BOTH = listed("", lambda steps: len(steps) == 2)
 Range: TypeAlias = Annotated[
     float | Sequence[float],
     Rule(

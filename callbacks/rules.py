@@ -60,21 +60,21 @@ def whole(text: str, fits: Callable[[Any], bool]) -> Rule:
     return Rule(holds, f"a whole number {text}")
 
 
-def several(text: str, fits: Callable[[Any], bool]) -> Rule:
+def listed(text: str, fits: Callable[[Any], bool]) -> Rule:
     """The rule that a value is a list of finite numbers, and which lists fit.
 
     Example:
-        >>> rule = several("above 0", lambda values: min(values, default=1) > 0)
+        >>> rule = listed("above 0", lambda values: min(values, default=1) > 0)
         >>> rule, rule.fits([2, 0.5]), rule.fits([0]), rule.fits(2)
         (Rule(text='a list of numbers above 0'), True, False, False)
     """
     each = number("", lambda v: True)
 
     def holds(value) -> bool:
-        listed = isinstance(value, Sequence) and not isinstance(value, str)
-        return listed and all(each.fits(item) for item in value) and fits(value)
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        return several and all(each.fits(item) for item in value) and fits(value)
 
-    return Rule(holds, f"a list of numbers {text}")
+    return Rule(holds, f"a list of numbers {text}".rstrip())
 
 
 Finite: TypeAlias = Annotated[float, number("that is finite", lambda v: True)]
@@ -84,6 +84,7 @@ NotNegative: TypeAlias = Annotated[float, number("from 0 up", lambda v: v >= 0)]
 Share: TypeAlias = Annotated[float, number("from 0 to 1", lambda v: 0 <= v <= 1)]
 Count: TypeAlias = Annotated[int, whole("from 1 up", lambda v: v >= 1)]
 CountOrZero: TypeAlias = Annotated[int, whole("from 0 up", lambda v: v >= 0)]
+Several: TypeAlias = Annotated[int, whole("from 2 up", lambda v: v >= 2)]
 OfStep: TypeAlias = Annotated[Callable[[int], float], Rule(callable, "a function of the step")]
 # Told by what it does: nothing here imports Keras.
 Led: TypeAlias = Annotated[

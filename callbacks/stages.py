@@ -7,7 +7,7 @@ from typing import Annotated, Literal, final
 
 from .base import LearningRateDecay, scheme
 from .forms import DECAYS, cosine, half_cosine, polynomial, share
-from .rules import Count, Finite, NotNegative, NotZero, Positive, Share, Unit, several
+from .rules import Count, Finite, NotNegative, NotZero, Positive, Share, Unit, listed
 
 RISES = {
     "linear": lambda fraction: fraction,
@@ -112,7 +112,7 @@ class TriStageLRSchedule(LearningRateDecay):
     phase_ratio: (
         Annotated[
             Sequence[float],
-            several(
+            listed(
                 "that are three and add up to 1", lambda v: len(v) == 3 and math.isclose(sum(v), 1)
             ),
         ]

@@ -1,12 +1,12 @@
 """timm's schemes in steps and in stages, with a warm-up before them and with noise."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, final
 
 from .base import scheme
 from .forms import DECAYS, share
-from .rules import Finite, NotNegative, OfStep, Positive, Rule, number, several
+from .rules import Finite, NotNegative, Positive, Rule, listed, number
 from .timm import TimmScheduler
 
 
@@ -78,7 +78,7 @@ class MultiStepLRScheduler(TimmScheduler):
         (1.0, 0.5, 0.25)
     """
 
-    decay_t: Annotated[Sequence[float], several("ascending", lambda v: list(v) == sorted(v))]
+    decay_t: Annotated[Sequence[float], listed("ascending", lambda v: list(v) == sorted(v))]
     decay_rate: Finite = 1.0
     warmup_prefix: bool = True
 
@@ -142,7 +142,7 @@ class WSDLRScheduler(TimmScheduler):
     stable_fn: Literal["constant", "rsqrt", "power"] = "constant"
     stable_timescale: Positive | None = None
     stable_power: Positive = 0.5
-    decay_fn: Annotated[str | OfStep, SHAPE] = "1-sqrt"
+    decay_fn: Annotated[str | Callable[[float], float], SHAPE] = "1-sqrt"
     decay_power: Positive = 0.5
     decay_ratio: Annotated[float, BETWEEN] = 0.1
 
