@@ -164,4 +164,4 @@ class RandomDecay(LearningRateDecay):
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
-        return self.base * np.random.default_rng([self.seed, step]).random() ** self.power
+        return self.base * np.random.default_rng([self.seed, int(step)]).random() ** self.power

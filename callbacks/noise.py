@@ -31,7 +31,7 @@ class Noisy:
     noise_std: NotNegative = field(default=1.0, kw_only=True)
     noise_seed: CountOrZero = field(default=42, kw_only=True)
 
-    def noise(self, step: int) -> float:
+    def noise(self, step: float) -> float:
         """The share by which the rate is raised (or lowered) at a step."""
         if self.noise_range_t is None:
             return 0.0
@@ -39,7 +39,7 @@ class Noisy:
         begin, end = given if isinstance(given, Sequence) else (given, math.inf)
         if not begin <= step < end:
             return 0.0
-        draws = (draw * self.noise_std for draw in normals(self.noise_seed + step))
+        draws = (draw * self.noise_std for draw in normals(self.noise_seed + int(step)))
         return next(draw for draw in draws if abs(draw) < self.noise_pct)
 
 

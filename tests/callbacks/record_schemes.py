@@ -209,7 +209,7 @@ def constant(draw):
 
 @records("ConstantScheduleWithWarmup", "transformers.get_constant_schedule_with_warmup")
 def constant_with_warmup(draw):
-    params = {"learning_rate": draw.rate(), "num_warmup_steps": draw.number(0, 90)}
+    params = {"learning_rate": draw.rate(), "num_warmup_steps": draw.number(1, 90)}
     return params, transformers_curve("get_constant_schedule_with_warmup", params)
 
 

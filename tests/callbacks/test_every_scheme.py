@@ -102,7 +102,7 @@ SHAPES = {
         lambda p: p["num_warmup_steps"],
     ),
     "ConstantScheduleWithWarmup": (
-        drawn(num_warmup_steps=st.floats(0, 90)),
+        drawn(num_warmup_steps=st.floats(1, 90)),
         lambda p: int(np.ceil(p["num_warmup_steps"])),
     ),
     "InverseSqrtSchedule": (drawn(num_warmup_steps=count), lambda p: p["num_warmup_steps"]),

@@ -49,7 +49,6 @@ BAD = [
     ("Warmup", {"scheduler": None, "steps": 3}, "scheduler"),
     ("ConstantSchedule", {"learning_rate": -1}, "learning_rate"),
     ("ConstantScheduleWithWarmup", {"num_warmup_steps": -1}, "num_warmup_steps"),
-    ("CosineLRSchedule", {}, "lr_period_updates"),
     ("CosineLRSchedule", {"max_update": 9, "warmup_updates": 9}, "lr_period_updates"),
     ("CosineLRScheduler", {"t_initial": 0}, "t_initial"),
     ("CosineLRScheduler", {"t_initial": 9, "noise_range_t": (1, 2, 3)}, "noise_range_t"),
@@ -70,7 +69,7 @@ BAD = [
     ("FlatCosine", {"total_steps": 9, "pct_start": 2}, "pct_start"),
     ("InvDecay", {"gamma": -0.1, "power": 1}, "gamma"),
     ("InverseSqrtSchedule", {"num_warmup_steps": 3, "timescale": 0}, "timescale"),
-    ("LinearScheduleWithWarmup", {**UNTIL, "num_training_steps": None}, "num_training_steps"),
+    ("LinearScheduleWithWarmup", {**UNTIL, "num_training_steps": -1}, "num_training_steps"),
     ("MultiStepLRScheduler", {"decay_t": [5, 2]}, "decay_t"),
     ("NoamDecay", {"d_model": 0, "warmup_steps": 4}, "d_model"),
     ("NoamDecay", {"d_model": 64, "warmup_steps": 4, "learning_rate": None}, "learning_rate"),
@@ -100,12 +99,11 @@ BAD = [
     ("TanhLRScheduler", {"t_initial": 9, "lb": 3.0, "ub": 3.0}, "lb"),
     ("TriStageLRSchedule", {"warmup_steps": 3}, "decay_steps"),
     ("TriStageLRSchedule", {"phase_ratio": [0.5, 0.5, 0.5], "max_update": 9}, "phase_ratio"),
-    ("TriStageLRSchedule", {"phase_ratio": [0.2, 0.3, 0.5]}, "max_update"),
     ("TriangularLRSchedule", {"max_lr": 1.0, "lr_period_updates": 1.5}, "lr_period_updates"),
     ("WSDLRScheduler", {"t_initial": 9, "decay_t": 10}, "decay_t"),
     ("WSDLRScheduler", {"t_initial": 9, "decay_t": 5, "decay_fn": "sqrt"}, "decay_fn"),
     ("WSDLRScheduler", {"t_initial": 9, "decay_t": 5, "stable_fn": "rsqrt"}, "stable_timescale"),
-    ("WSDSchedule", {"num_warmup_steps": 1, "num_decay_steps": 1}, "num_stable_steps"),
+    ("WSDSchedule", {**UNTIL, "num_decay_steps": -1}, "num_decay_steps"),
 ]
 
 
