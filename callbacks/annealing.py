@@ -45,9 +45,13 @@ class SWALR(LearningRateDecay):
         return WAYS[self.anneal_strategy](self.base, self.swa_lr, done)
 
 
-def _step_of(key) -> float:
-    """A step; of JSON, where the keys of a dictionary are texts, the number."""
-    return float(key) if isinstance(key, str) and "." in key else int(key)
+def _step_of(key):
+    """A step; JSON has the keys of a dictionary as texts. What is no number stays as it is."""
+    try:
+        step = float(key)
+    except (TypeError, ValueError):
+        return key
+    return int(step) if step.is_integer() else step
 
 
 SCALES = Rule(
@@ -87,7 +91,7 @@ class PiecewiseInterpolate(LearningRateDecay):
 
     def __post_init__(self):
         given = self.boundaries_and_scales
-        if isinstance(given, Mapping) and all(isinstance(step, str) for step in given):
+        if isinstance(given, Mapping):
             self.boundaries_and_scales = {_step_of(step): scale for step, scale in given.items()}
         super().__post_init__()
         pairs = sorted(self.boundaries_and_scales.items())

@@ -5,12 +5,18 @@ from dataclasses import field
 from typing import final
 
 from .base import LearningRateDecay, TensorFlowDecay, scheme
-from .rules import Finite, NotNegative, Positive, Unit
+from .rules import Finite, Positive, Unit
 
 
 def _periods(step: float, decay_steps: float, staircase: bool) -> float:
     """Elapsed periods, whole ones only on a staircase."""
     return math.floor(step / decay_steps) if staircase else step / decay_steps
+
+
+def _require_a_power(scheme) -> None:
+    """Only whole powers of a negative rate are numbers."""
+    fits = scheme.decay_rate >= 0 or scheme.staircase
+    scheme._require("decay_rate", fits, "from 0 up, and staircase is not True")
 
 
 @final
@@ -34,8 +40,12 @@ class ExponentialDecay(TensorFlowDecay):
     """
 
     decay_steps: Positive
-    decay_rate: NotNegative
+    decay_rate: Finite
     staircase: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require_a_power(self)
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -153,11 +163,15 @@ class ExponentialTransition(LearningRateDecay):
     """
 
     transition_steps: Finite
-    decay_rate: NotNegative
+    decay_rate: Finite
     transition_begin: Finite = 0
     staircase: bool = False
     end_value: Finite | None = None
     per: Unit = field(default="step", kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require_a_power(self)
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""

@@ -89,6 +89,11 @@ BAD = [
         {"interpolate_type": "linear", "boundaries_and_scales": [3]},
         "boundaries_and_scales",
     ),
+    (
+        "PiecewiseInterpolate",
+        {"interpolate_type": "linear", "boundaries_and_scales": {"three": 1}},
+        "boundaries_and_scales",
+    ),
     ("PolyLRScheduler", {"t_initial": 9, "power": -1, "k_decay": 0}, "power"),
     ("PolynomialDecayScheduleWithWarmup", {**UNTIL, "power": -1}, "power"),
     ("RandomDecay", {"power": 1, "seed": -1}, "seed"),
