@@ -25,12 +25,12 @@ def torch_curve(name, rate, params, steps=STEPS):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scheduler = build(name, params, optimizer)
-        curve = []
-        for _ in range(steps):
-            group = optimizer.param_groups[0]
-            curve.append((group["lr"], group["momentum"]))
+        group = optimizer.param_groups[0]
+        curve = [(group["lr"], group["momentum"])]
+        for _ in range(steps - 1):
             optimizer.step()
             scheduler.step()
+            curve.append((group["lr"], group["momentum"]))
     return np.array(curve).T
 
 
