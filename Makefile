@@ -6,7 +6,7 @@ BACKEND_TESTS = tests/callbacks/test_recorded.py tests/callbacks/test_leading.py
 	tests/recipes/transfer tests/recipes/choosing tests/recipes/tasks \
 	tests/recipes/test_tasks_end_to_end.py
 
-.PHONY: demo test test-slow lint backends notebooks docs bench clean browser
+.PHONY: demo test test-slow lint backends notebooks docs gallery bench clean browser
 
 .venv/.installed: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -46,6 +46,9 @@ browser:  ## ONNX Runtime Web, for the tests of the page that `recipes export --
 docs: .venv/.installed  ## the API reference, from the docstrings, into docs/api
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	$(BIN)/python docs/build.py
+
+gallery: .venv/.installed  ## the curve of every scheme, into docs/gallery.md
+	$(BIN)/python docs/gallery.py
 
 bench: .venv/.installed  ## what a learning-rate callback costs
 	$(BIN)/python benchmarks/callback_overhead.py

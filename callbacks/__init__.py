@@ -1,4 +1,4 @@
-"""Every learning-rate decay scheme of TensorFlow and PyTorch as a Keras callback.
+"""Every learning-rate scheme of TensorFlow, PyTorch and their relatives as a Keras callback.
 
 The public names are loaded when they are first used; `registry.py` says from where.
 """
@@ -16,6 +16,11 @@ from .registry import (
 )
 
 if TYPE_CHECKING:  # what an editor and a type checker see
+    from .annealing import (
+        SWALR as SWALR,
+        CosineRestartLR as CosineRestartLR,
+        PiecewiseInterpolate as PiecewiseInterpolate,
+    )
     from .base import LearningRateDecay as LearningRateDecay
     from .compose import (
         ChainedScheduler as ChainedScheduler,
@@ -36,27 +41,64 @@ if TYPE_CHECKING:  # what an editor and a type checker see
     from .exponential import (
         ExponentialDecay as ExponentialDecay,
         ExponentialLR as ExponentialLR,
+        ExponentialTransition as ExponentialTransition,
         InverseTimeDecay as InverseTimeDecay,
         NaturalExpDecay as NaturalExpDecay,
     )
     from .finder import LearningRateFinder as LearningRateFinder
+    from .inverse import (
+        InvDecay as InvDecay,
+        InverseSqrtSchedule as InverseSqrtSchedule,
+        NoamDecay as NoamDecay,
+        RandomDecay as RandomDecay,
+        SigmoidDecay as SigmoidDecay,
+    )
     from .momentum import (
         CyclicMomentumAdam as CyclicMomentumAdam,
         CyclicMomentumSGD as CyclicMomentumSGD,
     )
+    from .noise import NoisyLR as NoisyLR
     from .plateau import ReduceLROnPlateau as ReduceLROnPlateau
     from .polynomial import (
         LinearLR as LinearLR,
         PolynomialDecay as PolynomialDecay,
         PolynomialLR as PolynomialLR,
     )
+    from .shrinking import (
+        CosineLRSchedule as CosineLRSchedule,
+        TriangularLRSchedule as TriangularLRSchedule,
+    )
+    from .stages import (
+        FlatCosine as FlatCosine,
+        TriStageLRSchedule as TriStageLRSchedule,
+        WSDSchedule as WSDSchedule,
+    )
     from .stepwise import (
         ConstantLR as ConstantLR,
+        ConstantSchedule as ConstantSchedule,
         MultiStepLR as MultiStepLR,
         PiecewiseConstantDecay as PiecewiseConstantDecay,
         StepLR as StepLR,
     )
     from .table import TableSchedule as TableSchedule
+    from .timm import (
+        CosineLRScheduler as CosineLRScheduler,
+        PolyLRScheduler as PolyLRScheduler,
+        TanhLRScheduler as TanhLRScheduler,
+    )
+    from .timm_stages import (
+        MultiStepLRScheduler as MultiStepLRScheduler,
+        StepLRScheduler as StepLRScheduler,
+        WSDLRScheduler as WSDLRScheduler,
+    )
+    from .warmed import (
+        ConstantScheduleWithWarmup as ConstantScheduleWithWarmup,
+        CosineScheduleWithWarmup as CosineScheduleWithWarmup,
+        CosineWithHardRestartsScheduleWithWarmup as CosineWithHardRestartsScheduleWithWarmup,
+        CosineWithMinLRScheduleWithWarmupLRRate as CosineWithMinLRScheduleWithWarmupLRRate,
+        LinearScheduleWithWarmup as LinearScheduleWithWarmup,
+        PolynomialDecayScheduleWithWarmup as PolynomialDecayScheduleWithWarmup,
+    )
 else:
 
     def __getattr__(name):

@@ -1,13 +1,13 @@
 """Schemes along a cosine."""
 
 import math
-from typing import Annotated, final
+from typing import final
 
 import numpy as np
 
 from .base import LearningRateDecay, TensorFlowDecay, scheme
-from .forms import cosine, half_cosine, restarts
-from .rules import Count, CountOrZero, NotNegative, Positive, number
+from .forms import cosine, half_cosine, polynomial, restarts, share
+from .rules import Count, CountOrZero, Finite, NotNegative, Positive
 
 
 @final
@@ -17,25 +17,41 @@ class CosineDecay(TensorFlowDecay):
 
     Args:
         learning_rate: the rate at step 0.
-        decay_steps: steps to the end.
-        alpha: the end as a share of `learning_rate`.
+        decay_steps: steps of the cosine, which begins after the warm-up.
+        alpha: the end as a share of the rate that the cosine begins with.
+        exponent: of the cosine; above 1 the rate falls sooner.
+        warmup_target: the rate to which a straight line leads from `learning_rate` first, and from
+            which the cosine begins. Without it there is no warm-up.
+        warmup_steps: steps of the warm-up.
         per: "step" (default) or "epoch".
 
     Source:
-        `tf.compat.v1.train.cosine_decay`; SGDR, arXiv 1608.03983.
+        `tf.compat.v1.train.cosine_decay`; the warm-up of `keras.optimizers.schedules.CosineDecay`;
+        the exponent of `optax.cosine_decay_schedule`; SGDR, arXiv 1608.03983.
 
     Example:
         >>> CosineDecay(1.0, 100, alpha=0.5).value(50)
         0.75
+        >>> scheme = CosineDecay(0.0, 100, warmup_target=1.0, warmup_steps=10)
+        >>> scheme.value(5), scheme.value(10), scheme.value(60)
+        (0.5, 1.0, 0.5)
     """
 
-    decay_steps: Count
-    alpha: NotNegative = 0.0
+    decay_steps: Positive
+    alpha: Finite = 0.0
+    exponent: NotNegative = 1.0
+    warmup_target: NotNegative | None = None
+    warmup_steps: NotNegative = 0
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
-        fraction = min(step, self.decay_steps) / self.decay_steps
-        return self.base * cosine(1.0, self.alpha, fraction)
+        warm, top = 0, self.base
+        if self.warmup_target is not None:
+            warm, top = self.warmup_steps, self.warmup_target
+        if step < warm:
+            return polynomial(self.base, top, step / warm)
+        height = half_cosine(share(step - warm, self.decay_steps)) ** self.exponent
+        return top * ((1 - self.alpha) * height + self.alpha)
 
 
 @final
@@ -46,7 +62,8 @@ class CosineDecayRestarts(TensorFlowDecay):
     Args:
         learning_rate: the rate at step 0.
         first_decay_steps: steps to the first restart.
-        t_mul: by how much each period is longer than the one before.
+        t_mul: by how much each period is longer than the one before. Below 1 they end, and
+            `first_decay_steps / (1 - t_mul)` steps are all there is.
         m_mul: by how much each start is lower; `alpha` is not scaled by it.
         alpha: the least rate as a share of `learning_rate`.
         per: "step" (default) or "epoch".
@@ -61,10 +78,10 @@ class CosineDecayRestarts(TensorFlowDecay):
         (1.0, 0.5, 0.25)
     """
 
-    first_decay_steps: Count
-    t_mul: Annotated[float, number("from 1 up", lambda v: v >= 1)] = 2.0
-    m_mul: Positive = 1.0
-    alpha: NotNegative = 0.0
+    first_decay_steps: Positive
+    t_mul: Positive = 2.0
+    m_mul: Finite = 1.0
+    alpha: Finite = 0.0
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -97,10 +114,10 @@ class LinearCosineDecay(TensorFlowDecay):
         0.25
     """
 
-    decay_steps: Count
-    num_periods: Positive = 0.5
-    alpha: NotNegative = 0.0
-    beta: NotNegative = 0.001
+    decay_steps: Positive
+    num_periods: Finite = 0.5
+    alpha: Finite = 0.0
+    beta: Finite = 0.001
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -135,12 +152,12 @@ class NoisyLinearCosineDecay(TensorFlowDecay):
         True
     """
 
-    decay_steps: Count
+    decay_steps: Positive
     initial_variance: NotNegative = 1.0
-    variance_decay: NotNegative = 0.55
-    num_periods: Positive = 0.5
-    alpha: NotNegative = 0.0
-    beta: NotNegative = 0.001
+    variance_decay: Finite = 0.55
+    num_periods: Finite = 0.5
+    alpha: Finite = 0.0
+    beta: Finite = 0.001
     seed: CountOrZero = 0
 
     def value(self, step: int) -> float:
@@ -152,7 +169,7 @@ class NoisyLinearCosineDecay(TensorFlowDecay):
 
 
 def _linear_cosine(scheme, step: int, noise: float = 0.0) -> float:
-    fraction = min(step, scheme.decay_steps) / scheme.decay_steps
+    fraction = share(step, scheme.decay_steps)
     line = scheme.alpha + (1 - fraction) + noise
     return scheme.base * (line * half_cosine(2 * scheme.num_periods * fraction) + scheme.beta)
 
@@ -178,7 +195,7 @@ class CosineAnnealingLR(LearningRateDecay):
     """
 
     T_max: Count
-    eta_min: NotNegative = 0.0
+    eta_min: Finite = 0.0
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
@@ -208,7 +225,7 @@ class CosineAnnealingWarmRestarts(LearningRateDecay):
 
     T_0: Count
     T_mult: Count = 1
-    eta_min: NotNegative = 0.0
+    eta_min: Finite = 0.0
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""

@@ -1,12 +1,14 @@
 """Schemes that go up and down between two rates, and may drive the momentum the other way."""
 
+import math
 from collections.abc import Callable
 from dataclasses import field
+from itertools import pairwise
 from typing import Literal, final
 
 from .base import LearningRateDecay, scheme
 from .forms import cosine, polynomial
-from .rules import Count, NotNegative, OfStep, Positive, Several, Share, Unit
+from .rules import Count, Finite, NotNegative, NotZero, OfStep, Positive, Share, Unit
 
 MODES: dict[str, tuple[str, Callable]] = {
     "triangular": ("cycle", lambda scheme, x: 1.0),
@@ -23,9 +25,9 @@ class CyclicLR(LearningRateDecay):
 
     Args:
         base_lr: the lower rate.
-        max_lr: the upper rate of the first cycle.
+        max_lr: the upper rate of the first cycle; below `base_lr` the cycles go down first.
         step_size_up: steps upward.
-        step_size_down: steps downward; as many as upward by default.
+        step_size_down: steps downward; as many as upward by default. With 0 it jumps down.
         mode: "triangular"; "triangular2" halves the height each cycle; "exp_range" scales it by
             `gamma ** step`. Not used with `scale_fn`.
         gamma: for "exp_range".
@@ -48,21 +50,17 @@ class CyclicLR(LearningRateDecay):
     """
 
     base_lr: NotNegative
-    max_lr: Positive
-    step_size_up: Count = 2000
-    step_size_down: Count | None = None
+    max_lr: NotNegative
+    step_size_up: Positive = 2000
+    step_size_down: NotNegative | None = None
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
-    gamma: Positive = 1.0
+    gamma: Finite = 1.0
     scale_fn: OfStep | None = None
     scale_mode: Literal["cycle", "iterations"] = "cycle"
     cycle_momentum: bool = True
     base_momentum: Share = 0.8
     max_momentum: Share = 0.9
     per: Unit = field(default="step", kw_only=True)
-
-    def __post_init__(self):
-        super().__post_init__()
-        self._require("max_lr", self.max_lr >= self.base_lr, "at least base_lr")
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -80,8 +78,10 @@ class CyclicLR(LearningRateDecay):
         return self.max_momentum - (self.max_momentum - self.base_momentum) * self._height(step)
 
     def _height(self, step: int) -> float:
-        up, down = self.step_size_up, self.step_size_down or self.step_size_up
-        cycle, place = step // (up + down) + 1, step % (up + down)
+        up = self.step_size_up
+        down = up if self.step_size_down is None else self.step_size_down
+        cycle = math.floor(step / (up + down)) + 1
+        place = step - (cycle - 1) * (up + down)
         slope = place / up if place <= up else (up + down - place) / down
         if self.scale_fn is not None:
             return slope * self.scale_fn(cycle if self.scale_mode == "cycle" else step)
@@ -99,7 +99,8 @@ class OneCycleLR(LearningRateDecay):
         total_steps: steps of the whole cycle; or give `epochs` and `steps_per_epoch`.
         epochs: their product is `total_steps`.
         steps_per_epoch: see `epochs`.
-        pct_start: the share of the cycle that goes up.
+        pct_start: the share of the cycle that goes up, its first step left out; so
+            `pct_start * total_steps` cannot be 1.
         anneal_strategy: "cos" or "linear".
         cycle_momentum: whether the momentum goes down where the rate goes up, and back.
         base_momentum: the lower momentum.
@@ -123,8 +124,8 @@ class OneCycleLR(LearningRateDecay):
         (0.1, 1e-05)
     """
 
-    max_lr: Positive
-    total_steps: Several | None = None
+    max_lr: NotNegative
+    total_steps: Count | None = None
     epochs: int | None = None
     steps_per_epoch: int | None = None
     pct_start: Share = 0.3
@@ -132,8 +133,8 @@ class OneCycleLR(LearningRateDecay):
     cycle_momentum: bool = True
     base_momentum: Share = 0.85
     max_momentum: Share = 0.95
-    div_factor: Positive = 25.0
-    final_div_factor: Positive = 1e4
+    div_factor: NotZero = 25.0
+    final_div_factor: NotZero = 1e4
     three_phase: bool = False
     per: Unit = field(default="step", kw_only=True)
 
@@ -142,10 +143,8 @@ class OneCycleLR(LearningRateDecay):
         if self.total_steps is None:
             given = bool(self.epochs) and bool(self.steps_per_epoch)
             self._require("total_steps", given, "given, and neither are epochs * steps_per_epoch")
-        up = self.pct_start * self._total - 1
-        self._require("pct_start", 0 < up < self._total - 1, "a share that leaves steps both ways")
-        fits = not self.three_phase or 2 * up < self._total
-        self._require("pct_start", fits, "below a half, which three phases need")
+        fits = self.pct_start * self._total != 1
+        self._require("pct_start", fits, "a share other than one step of the cycle")
 
     @property
     def _total(self) -> int:
@@ -178,6 +177,7 @@ class OneCycleLR(LearningRateDecay):
             )
         ends = [0, top, 2 * top, last] if self.three_phase else [0, top, last]
         corners = corners if self.three_phase else (*corners[:2], corners[3])
-        phase = next(i for i, end in enumerate(ends[1:]) if step <= end)
-        fraction = (step - ends[phase]) / (ends[phase + 1] - ends[phase])
+        phases = enumerate(pairwise(ends))
+        phase, (start, end) = next(pair for pair in phases if step <= pair[1][1])
+        fraction = (step - start) / (end - start)
         return SHAPES[self.anneal_strategy](corners[phase], corners[phase + 1], fraction)

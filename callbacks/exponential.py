@@ -1,15 +1,22 @@
 """Schemes that fall by a share of what is left."""
 
 import math
+from dataclasses import field
 from typing import final
 
 from .base import LearningRateDecay, TensorFlowDecay, scheme
-from .rules import Count, Positive
+from .rules import Finite, Positive, Unit
 
 
-def _periods(step: int, decay_steps: int, staircase: bool) -> float:
-    """Elapsed periods, whole ones only on a staircase; integer division is exact at its edges."""
-    return step // decay_steps if staircase else step / decay_steps
+def _periods(step: float, decay_steps: float, staircase: bool) -> float:
+    """Elapsed periods, whole ones only on a staircase."""
+    return math.floor(step / decay_steps) if staircase else step / decay_steps
+
+
+def _require_a_power(scheme) -> None:
+    """Only whole powers of a negative rate are numbers."""
+    fits = scheme.decay_rate >= 0 or scheme.staircase
+    scheme._require("decay_rate", fits, "from 0 up, and staircase is not True")
 
 
 @final
@@ -32,9 +39,13 @@ class ExponentialDecay(TensorFlowDecay):
         0.5
     """
 
-    decay_steps: Count
-    decay_rate: Positive
+    decay_steps: Positive
+    decay_rate: Finite
     staircase: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require_a_power(self)
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -49,7 +60,7 @@ class NaturalExpDecay(TensorFlowDecay):
     Args:
         learning_rate: the rate at step 0.
         decay_steps: steps of one period.
-        decay_rate: the exponent of one period.
+        decay_rate: the exponent of one period; below 0 the rate grows.
         staircase: whether the rate falls once a period, at its end.
         per: "step" (default) or "epoch".
 
@@ -61,8 +72,8 @@ class NaturalExpDecay(TensorFlowDecay):
         0.367879
     """
 
-    decay_steps: Count
-    decay_rate: Positive
+    decay_steps: Positive
+    decay_rate: Finite
     staircase: bool = False
 
     def value(self, step: int) -> float:
@@ -91,8 +102,8 @@ class InverseTimeDecay(TensorFlowDecay):
         0.5
     """
 
-    decay_steps: Count
-    decay_rate: Positive
+    decay_steps: Positive
+    decay_rate: Finite
     staircase: bool = False
 
     def value(self, step: int) -> float:
@@ -119,8 +130,57 @@ class ExponentialLR(LearningRateDecay):
         0.125
     """
 
-    gamma: Positive
+    gamma: Finite
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
         return self.base * self.gamma**step
+
+
+@final
+@scheme
+class ExponentialTransition(LearningRateDecay):
+    """`base * decay_rate ** ((step - transition_begin) / transition_steps)`, down to `end_value`.
+
+    Args:
+        transition_steps: steps of one period; with 0 or less, or a `decay_rate` of 0, the rate is
+            constant.
+        decay_rate: the factor of one period.
+        transition_begin: the step until which the rate stays.
+        staircase: whether the rate falls once a period, at its end.
+        end_value: the least rate; the greatest where `decay_rate` is 1 or more. None has none.
+        learning_rate: base rate; the optimizer's by default.
+        per: "step" (default) or "epoch".
+
+    Source:
+        `optax.exponential_decay`; MXNet's `FactorScheduler` is the same with `transition_begin=1`
+        and `staircase=True`.
+
+    Example:
+        >>> scheme = ExponentialTransition(10, 0.5, 20, end_value=0.3, learning_rate=1.0)
+        >>> scheme.value(20), scheme.value(30), scheme.value(40)
+        (1.0, 0.5, 0.3)
+    """
+
+    transition_steps: Finite
+    decay_rate: Finite
+    transition_begin: Finite = 0
+    staircase: bool = False
+    end_value: Finite | None = None
+    per: Unit = field(default="step", kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require_a_power(self)
+
+    def value(self, step: int) -> float:
+        """The rate after `step` steps."""
+        if self.transition_steps <= 0 or self.decay_rate == 0:
+            return self.base
+        passed = max(0, step - max(0, self.transition_begin))
+        rate = self.base * self.decay_rate ** _periods(
+            passed, self.transition_steps, self.staircase
+        )
+        if self.end_value is None:
+            return rate
+        return (max if self.decay_rate < 1 else min)(rate, self.end_value)

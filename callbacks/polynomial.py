@@ -1,10 +1,11 @@
 """Schemes along a power of the time that is left."""
 
+import math
 from typing import Annotated, final
 
 from .base import LearningRateDecay, TensorFlowDecay, scheme
-from .forms import polynomial
-from .rules import Count, NotNegative, Positive, Share, number
+from .forms import polynomial, share
+from .rules import CountOrZero, Finite, NotNegative, Positive, Share, number
 
 
 @final
@@ -16,7 +17,7 @@ class PolynomialDecay(TensorFlowDecay):
         learning_rate: the rate at step 0.
         decay_steps: steps to the end rate.
         end_learning_rate: the rate there, and after it unless `cycle`.
-        power: 1 is a straight line.
+        power: 1 is a straight line, 0 stays at `learning_rate`.
         cycle: whether the rate jumps up again after the end: `decay_steps` becomes its least
             multiple that is not below the step.
         per: "step" (default) or "epoch".
@@ -29,16 +30,16 @@ class PolynomialDecay(TensorFlowDecay):
         0.1
     """
 
-    decay_steps: Count
-    end_learning_rate: NotNegative = 0.0001
-    power: Positive = 1.0
+    decay_steps: Positive
+    end_learning_rate: Finite = 0.0001
+    power: NotNegative = 1.0
     cycle: bool = False
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
         total = self.decay_steps
         if self.cycle:
-            total *= max(1, -(-step // total))
+            total *= max(1, math.ceil(step / total))
         fraction = min(step, total) / total
         return polynomial(self.base, self.end_learning_rate, fraction, self.power)
 
@@ -49,8 +50,8 @@ class PolynomialLR(LearningRateDecay):
     """`base * (1 - step / total_iters) ** power`, then 0.
 
     Args:
-        total_iters: epochs to zero.
-        power: 1 is a straight line.
+        total_iters: epochs to zero; with 0 the rate stays, as in PyTorch.
+        power: 1 is a straight line, 0 stays at the base rate.
         learning_rate: base rate; the optimizer's by default.
         per: "epoch" (default) or "step".
 
@@ -62,12 +63,12 @@ class PolynomialLR(LearningRateDecay):
         0.25
     """
 
-    total_iters: Count = 5
-    power: Positive = 1.0
+    total_iters: CountOrZero = 5
+    power: NotNegative = 1.0
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
-        fraction = min(step, self.total_iters) / self.total_iters
+        fraction = share(step, self.total_iters)
         return polynomial(self.base, 0.0, fraction, self.power)
 
 
@@ -79,7 +80,7 @@ class LinearLR(LearningRateDecay):
     Args:
         start_factor: above 0, up to 1.
         end_factor: from 0 to 1.
-        total_iters: epochs to the end.
+        total_iters: epochs to the end; with 0 the rate stays at the start, as in PyTorch.
         learning_rate: base rate; the optimizer's by default.
         per: "epoch" (default) or "step".
 
@@ -93,9 +94,9 @@ class LinearLR(LearningRateDecay):
 
     start_factor: Annotated[float, number("above 0, up to 1", lambda v: 0 < v <= 1)] = 1 / 3
     end_factor: Share = 1.0
-    total_iters: Count = 5
+    total_iters: CountOrZero = 5
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
-        fraction = min(step, self.total_iters) / self.total_iters
+        fraction = share(step, self.total_iters)
         return self.base * polynomial(self.start_factor, self.end_factor, fraction)

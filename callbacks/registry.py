@@ -14,6 +14,7 @@ from .registration import Later, announce
 # or `import callbacks`. Files of earlier versions have the second name.
 PACKAGE, EARLIER = "recipes", "learning_rate_decay"
 SCHEMES_IN = {
+    "annealing": ("CosineRestartLR", "PiecewiseInterpolate", "SWALR"),
     "compose": ("ChainedScheduler", "LambdaLR", "MultiplicativeLR", "SequentialLR", "Warmup"),
     "cosine": (
         "CosineAnnealingLR",
@@ -24,10 +25,36 @@ SCHEMES_IN = {
         "NoisyLinearCosineDecay",
     ),
     "cyclic": ("CyclicLR", "OneCycleLR"),
-    "exponential": ("ExponentialDecay", "ExponentialLR", "InverseTimeDecay", "NaturalExpDecay"),
+    "exponential": (
+        "ExponentialDecay",
+        "ExponentialLR",
+        "ExponentialTransition",
+        "InverseTimeDecay",
+        "NaturalExpDecay",
+    ),
+    "inverse": ("InvDecay", "InverseSqrtSchedule", "NoamDecay", "RandomDecay", "SigmoidDecay"),
+    "noise": ("NoisyLR",),
     "plateau": ("ReduceLROnPlateau",),
     "polynomial": ("LinearLR", "PolynomialDecay", "PolynomialLR"),
-    "stepwise": ("ConstantLR", "MultiStepLR", "PiecewiseConstantDecay", "StepLR"),
+    "shrinking": ("CosineLRSchedule", "TriangularLRSchedule"),
+    "stages": ("FlatCosine", "TriStageLRSchedule", "WSDSchedule"),
+    "stepwise": (
+        "ConstantLR",
+        "ConstantSchedule",
+        "MultiStepLR",
+        "PiecewiseConstantDecay",
+        "StepLR",
+    ),
+    "timm": ("CosineLRScheduler", "PolyLRScheduler", "TanhLRScheduler"),
+    "timm_stages": ("MultiStepLRScheduler", "StepLRScheduler", "WSDLRScheduler"),
+    "warmed": (
+        "ConstantScheduleWithWarmup",
+        "CosineScheduleWithWarmup",
+        "CosineWithHardRestartsScheduleWithWarmup",
+        "CosineWithMinLRScheduleWithWarmupLRRate",
+        "LinearScheduleWithWarmup",
+        "PolynomialDecayScheduleWithWarmup",
+    ),
 }
 OTHERS_IN = {
     "base": ("LearningRateDecay",),
@@ -50,22 +77,56 @@ def snake_case(name: str) -> str:
 
 SCHEMES = dict(sorted((snake_case(cls), cls) for held in SCHEMES_IN.values() for cls in held))
 
+# Other libraries' short names, and parameters that go with them. A name that two have belongs to
+# the one that comes first here; none of them takes a name of ours.
+SHORT: dict[str, tuple[str, dict]] = {
+    # Transformers
+    "linear": ("LinearScheduleWithWarmup", {}),
+    "cosine": ("CosineScheduleWithWarmup", {}),
+    "cosine_with_restarts": ("CosineWithHardRestartsScheduleWithWarmup", {}),
+    "polynomial": ("PolynomialDecayScheduleWithWarmup", {}),
+    "constant": ("ConstantSchedule", {}),
+    "constant_with_warmup": ("ConstantScheduleWithWarmup", {}),
+    "inverse_sqrt": ("InverseSqrtSchedule", {}),
+    "cosine_with_min_lr": ("CosineScheduleWithWarmup", {}),
+    "cosine_warmup_with_min_lr": ("CosineWithMinLRScheduleWithWarmupLRRate", {}),
+    "warmup_stable_decay": ("WSDSchedule", {}),
+    # timm, whose "cosine" and "constant" are Transformers'
+    "tanh": ("TanhLRScheduler", {}),
+    "step": ("StepLRScheduler", {}),
+    "multistep": ("MultiStepLRScheduler", {}),
+    "poly": ("PolyLRScheduler", {}),
+    "plateau": ("ReduceLROnPlateau", {}),
+    "wsd": ("WSDLRScheduler", {}),
+    "rsqrt": ("WSDLRScheduler", {"stable_fn": "rsqrt", "decay_fn": "linear"}),
+    # PyTorch, fastai, fairseq (whose "cosine" is Transformers'), Paddle, Caffe and Darknet
+    "swa_lr": ("SWALR", {}),
+    "flat_cos": ("FlatCosine", {}),
+    "tri_stage": ("TriStageLRSchedule", {}),
+    "triangular": ("TriangularLRSchedule", {}),
+    "noam": ("NoamDecay", {}),
+    "inv": ("InvDecay", {}),
+    "sigmoid": ("SigmoidDecay", {}),
+    "random": ("RandomDecay", {}),
+}
+
 
 def names() -> list[str]:
-    """The name of every scheme, as `get` takes it.
+    """The name of every scheme, as `get` takes it, other libraries' short names among them.
 
     Example:
-        >>> "cosine_decay" in names()
-        True
+        >>> "cosine_decay" in names(), "cosine_with_restarts" in names()
+        (True, True)
     """
-    return list(SCHEMES)
+    return sorted([*SCHEMES, *SHORT])
 
 
 def get(name, **parameters):
     """A scheme by name.
 
     Args:
-        name: of the scheme, such as "cosine_decay" or "CosineDecay"; or its class.
+        name: of the scheme, such as "cosine_decay" or "CosineDecay"; the short one that
+            Transformers or timm has for it, such as "cosine"; or its class.
         **parameters: of the scheme, by its own names.
 
     Raises:
@@ -76,8 +137,10 @@ def get(name, **parameters):
         0.5
     """
     if isinstance(name, str):
-        known = {**SCHEMES, **{cls: cls for cls in SCHEMES.values()}}
-        name = load(find(name, known, what="learning-rate decay scheme"))
+        own = {**SCHEMES, **{cls: cls for cls in SCHEMES.values()}}
+        known = {**SHORT, **{given: (cls, {}) for given, cls in own.items()}}
+        cls, preset = find(name, known, what="learning-rate decay scheme")
+        name, parameters = load(cls), {**preset, **parameters}
     allowed = dict.fromkeys(parameter.name for parameter in fields(name))
     for parameter in parameters:
         find(parameter, allowed, what=f"parameter of {name.__name__}")

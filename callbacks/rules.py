@@ -6,7 +6,7 @@ parameters share have their names here; one that a single parameter has stands b
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias, final, get_args, get_origin
 
@@ -60,6 +60,25 @@ def whole(text: str, fits: Callable[[Any], bool]) -> Rule:
     return Rule(holds, f"a whole number {text}")
 
 
+def listed(text: str, fits: Callable[[Any], bool]) -> Rule:
+    """The rule that a value is a list of finite numbers, and which lists fit.
+
+    Example:
+        >>> rule = listed("above 0", lambda values: min(values, default=1) > 0)
+        >>> rule, rule.fits([2, 0.5]), rule.fits([0]), rule.fits(2)
+        (Rule(text='a list of numbers above 0'), True, False, False)
+    """
+    each = number("", lambda v: True)
+
+    def holds(value) -> bool:
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        return several and all(each.fits(item) for item in value) and fits(value)
+
+    return Rule(holds, f"a list of numbers {text}".rstrip())
+
+
+Finite: TypeAlias = Annotated[float, number("that is finite", lambda v: True)]
+NotZero: TypeAlias = Annotated[float, number("other than 0", lambda v: v != 0)]
 Positive: TypeAlias = Annotated[float, number("above 0", lambda v: v > 0)]
 NotNegative: TypeAlias = Annotated[float, number("from 0 up", lambda v: v >= 0)]
 Share: TypeAlias = Annotated[float, number("from 0 to 1", lambda v: 0 <= v <= 1)]

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import final
 
 from .base import LearningRateDecay, scheme
-from .rules import Count, Positive, Share, Unit
+from .rules import Count, CountOrZero, Finite, Share, Unit
 
 
 @final
@@ -65,7 +65,7 @@ class StepLR(LearningRateDecay):
     """
 
     step_size: Count
-    gamma: Positive = 0.1
+    gamma: Finite = 0.1
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
@@ -92,7 +92,7 @@ class MultiStepLR(LearningRateDecay):
     """
 
     milestones: Sequence[int]
-    gamma: Positive = 0.1
+    gamma: Finite = 0.1
 
     def __post_init__(self):
         super().__post_init__()
@@ -110,7 +110,7 @@ class ConstantLR(LearningRateDecay):
 
     Args:
         factor: from 0 to 1.
-        total_iters: epochs for which it holds.
+        total_iters: epochs for which it holds; with 0 it holds for good, as in PyTorch.
         learning_rate: base rate; the optimizer's by default.
         per: "epoch" (default) or "step".
 
@@ -124,8 +124,33 @@ class ConstantLR(LearningRateDecay):
     """
 
     factor: Share = 1 / 3
-    total_iters: Count = 5
+    total_iters: CountOrZero = 5
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
-        return self.base * (self.factor if step < self.total_iters else 1)
+        holds = step < self.total_iters or self.total_iters == 0
+        return self.base * (self.factor if holds else 1)
+
+
+@final
+@scheme
+class ConstantSchedule(LearningRateDecay):
+    """The base rate.
+
+    Args:
+        learning_rate: base rate; the optimizer's by default.
+        per: "step" (default) or "epoch".
+
+    Source:
+        `transformers.get_constant_schedule`, there "constant"; `optax.constant_schedule`.
+
+    Example:
+        >>> ConstantSchedule(learning_rate=0.5).value(99)
+        0.5
+    """
+
+    per: Unit = field(default="step", kw_only=True)
+
+    def value(self, step: int) -> float:
+        """The rate after `step` steps."""
+        return self.base

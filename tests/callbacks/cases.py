@@ -63,4 +63,42 @@ EXAMPLES = {
     ),
     "StepLR": lambda: callbacks.StepLR(3, gamma=0.5),
     "Warmup": lambda: callbacks.Warmup(callbacks.CosineDecay(0.1, 10), steps=3),
+    "ConstantSchedule": lambda: callbacks.ConstantSchedule(),
+    "ConstantScheduleWithWarmup": lambda: callbacks.ConstantScheduleWithWarmup(4),
+    "CosineLRSchedule": lambda: callbacks.CosineLRSchedule(
+        2, min_lr=0.01, t_mult=1.5, lr_period_updates=3, lr_shrink=0.5
+    ),
+    "CosineLRScheduler": lambda: callbacks.CosineLRScheduler(
+        4, 0.01, 1.5, 0.5, 2, warmup_t=2, noise_range_t=(3, 6), noise_std=0.1, k_decay=2.0
+    ),
+    "CosineRestartLR": lambda: callbacks.CosineRestartLR([3, 5], [1, 0.5], eta_min=0.01),
+    "CosineScheduleWithWarmup": lambda: callbacks.CosineScheduleWithWarmup(2, 10, min_lr_rate=0.1),
+    "CosineWithHardRestartsScheduleWithWarmup": lambda: (
+        callbacks.CosineWithHardRestartsScheduleWithWarmup(2, 11, num_cycles=2.5)
+    ),
+    "CosineWithMinLRScheduleWithWarmupLRRate": lambda: (
+        callbacks.CosineWithMinLRScheduleWithWarmupLRRate(3, 11, warmup_lr_rate=0.2)
+    ),
+    "ExponentialTransition": lambda: callbacks.ExponentialTransition(3, 0.5, 2, end_value=0.2),
+    "FlatCosine": lambda: callbacks.FlatCosine(10, 0.5),
+    "InvDecay": lambda: callbacks.InvDecay(0.1, 0.75),
+    "InverseSqrtSchedule": lambda: callbacks.InverseSqrtSchedule(3, warmup_init_lr=0.01),
+    "LinearScheduleWithWarmup": lambda: callbacks.LinearScheduleWithWarmup(3, 10),
+    "MultiStepLRScheduler": lambda: callbacks.MultiStepLRScheduler([2, 5], 0.5),
+    "NoamDecay": lambda: callbacks.NoamDecay(64, 4),
+    "NoisyLR": lambda: callbacks.NoisyLR(callbacks.StepLR(3), noise_range_t=2, noise_std=0.1),
+    "PiecewiseInterpolate": lambda: callbacks.PiecewiseInterpolate("cosine", {3: 2.0, 7: 0.1}),
+    "PolyLRScheduler": lambda: callbacks.PolyLRScheduler(9, 2.0, warmup_t=3, warmup_prefix=True),
+    "PolynomialDecayScheduleWithWarmup": lambda: callbacks.PolynomialDecayScheduleWithWarmup(
+        3, 10, power=2.0
+    ),
+    "RandomDecay": lambda: callbacks.RandomDecay(2.0, seed=3),
+    "SWALR": lambda: callbacks.SWALR(0.05, anneal_epochs=6),
+    "SigmoidDecay": lambda: callbacks.SigmoidDecay(-1.0, 5),
+    "StepLRScheduler": lambda: callbacks.StepLRScheduler(3, 0.5, warmup_t=2),
+    "TanhLRScheduler": lambda: callbacks.TanhLRScheduler(10, warmup_t=3, warmup_lr_init=0.01),
+    "TriStageLRSchedule": lambda: callbacks.TriStageLRSchedule(3, 2, 5),
+    "TriangularLRSchedule": lambda: callbacks.TriangularLRSchedule(1.0, 6, lr_shrink=0.5),
+    "WSDLRScheduler": lambda: callbacks.WSDLRScheduler(9, 4, warmup_t=2, stable_fn="rsqrt"),
+    "WSDSchedule": lambda: callbacks.WSDSchedule(2, 4, num_stable_steps=3, decay_type="1-sqrt"),
 }

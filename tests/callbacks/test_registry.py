@@ -65,3 +65,46 @@ def test_unknown_names_are_answered_with_the_nearest():
         callbacks.get("cosine_decay", learning_rate=0.1, decay_step=5)
     with pytest.raises(AttributeError, match="no attribute 'NoSuchLR'"):
         callbacks.NoSuchLR  # noqa: B018
+
+
+# `transformers.SchedulerType` but for "greedy", and `timm.scheduler.create_scheduler_v2`.
+TRANSFORMERS = {
+    "linear": "LinearScheduleWithWarmup",
+    "cosine": "CosineScheduleWithWarmup",
+    "cosine_with_restarts": "CosineWithHardRestartsScheduleWithWarmup",
+    "polynomial": "PolynomialDecayScheduleWithWarmup",
+    "constant": "ConstantSchedule",
+    "constant_with_warmup": "ConstantScheduleWithWarmup",
+    "inverse_sqrt": "InverseSqrtSchedule",
+    "reduce_lr_on_plateau": "ReduceLROnPlateau",
+    "cosine_with_min_lr": "CosineScheduleWithWarmup",
+    "cosine_warmup_with_min_lr": "CosineWithMinLRScheduleWithWarmupLRRate",
+    "warmup_stable_decay": "WSDSchedule",
+}
+TIMM = {
+    "tanh": "TanhLRScheduler",
+    "step": "StepLRScheduler",
+    "multistep": "MultiStepLRScheduler",
+    "plateau": "ReduceLROnPlateau",
+    "poly": "PolyLRScheduler",
+    "wsd": "WSDLRScheduler",
+    "rsqrt": "WSDLRScheduler",
+    "cosine": "CosineScheduleWithWarmup",  # Transformers' have the names that both have
+    "constant": "ConstantSchedule",
+}
+
+
+@pytest.mark.parametrize(("short", "cls"), [*TRANSFORMERS.items(), *TIMM.items()])
+def test_the_names_of_transformers_and_timm_give_their_schemes(short, cls):
+    scheme = EXAMPLES[cls]()
+    parameters = {f.name: getattr(scheme, f.name) for f in dataclasses.fields(scheme)}
+    assert type(callbacks.get(short, **parameters)) is type(scheme)
+    assert short in callbacks.names()
+
+
+def test_a_short_name_brings_its_parameters_and_they_can_be_given():
+    scheme = callbacks.get("rsqrt", t_initial=9, decay_t=3, stable_timescale=2)
+    assert (scheme.stable_fn, scheme.decay_fn) == ("rsqrt", "linear")
+    assert (
+        callbacks.get("rsqrt", t_initial=9, decay_t=3, warmup_t=1, decay_fn="exp").decay_fn == "exp"
+    )
