@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # what an editor and a type checker see
         LambdaLR as LambdaLR,
         MultiplicativeLR as MultiplicativeLR,
         SequentialLR as SequentialLR,
-        Warmup as Warmup,
     )
     from .cosine import (
         CosineAnnealingLR as CosineAnnealingLR,
@@ -53,12 +52,13 @@ if TYPE_CHECKING:  # what an editor and a type checker see
         RandomDecay as RandomDecay,
         SigmoidDecay as SigmoidDecay,
     )
+    from .lead import Lead as Lead
     from .momentum import (
         CyclicMomentumAdam as CyclicMomentumAdam,
         CyclicMomentumSGD as CyclicMomentumSGD,
     )
     from .noise import NoisyLR as NoisyLR
-    from .plateau import ReduceLROnPlateau as ReduceLROnPlateau
+    from .plateau import GreedyLR as GreedyLR, ReduceLROnPlateau as ReduceLROnPlateau
     from .polynomial import (
         LinearLR as LinearLR,
         PolynomialDecay as PolynomialDecay,
@@ -80,7 +80,7 @@ if TYPE_CHECKING:  # what an editor and a type checker see
         PiecewiseConstantDecay as PiecewiseConstantDecay,
         StepLR as StepLR,
     )
-    from .table import TableSchedule as TableSchedule
+    from .table import SchemeSchedule as SchemeSchedule, TableSchedule as TableSchedule
     from .timm import (
         CosineLRScheduler as CosineLRScheduler,
         PolyLRScheduler as PolyLRScheduler,
@@ -99,6 +99,7 @@ if TYPE_CHECKING:  # what an editor and a type checker see
         LinearScheduleWithWarmup as LinearScheduleWithWarmup,
         PolynomialDecayScheduleWithWarmup as PolynomialDecayScheduleWithWarmup,
     )
+    from .warmup import Warmup as Warmup
 else:
 
     def __getattr__(name):

@@ -1,19 +1,23 @@
 """What every learning-rate decay scheme shares: it is a callback with one pure method."""
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar, dataclass_transform
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
 
 import keras
-import numpy as np
-import pandas as pd
 
-from .leading import Leader
+from .hooks import Led as LedBy
 from .lookup import unknown
+from .optimizers import Rate, Target
 from .registry import get
 from .rules import Led, NotNegative, Unit, rule_of, words_of
 from .serialization import deserialized, registered, serialized
-from .table import TableSchedule
+from .showing import Shown
+from .spans import NOTE, UNLESS, Span, is_open
+
+if TYPE_CHECKING:
+    pass
 
 Class = TypeVar("Class", bound=type)
 
@@ -21,50 +25,94 @@ Class = TypeVar("Class", bound=type)
 @dataclass_transform(eq_default=False, field_specifiers=(field,))
 def scheme(cls: Class) -> Class:
     """Class decorator: annotations become parameters, and Keras can serialize the class."""
+    for name in ("value", "momentum"):
+        setattr(cls, name, _with_its_length(getattr(cls, name)))
     return registered(dataclass(eq=False)(cls))
 
 
+def _with_its_length(method):
+    """A scheme's method that says so where the training's length is not known yet."""
+
+    @wraps(method)
+    def checked(self, step):
+        if self.missing:
+            raise ValueError(
+                f"{type(self).__name__}: {' and '.join(self.missing)} is known in fit only; "
+                "elsewhere scheme.over(total, steps_per_epoch=…) gives it."
+            )
+        return method(self, step)
+
+    return checked
+
+
 @dataclass(eq=False)
-class LearningRateDecay(keras.callbacks.Callback, ABC):
+class LearningRateDecay(Shown, LedBy, ABC):
     """A learning-rate decay scheme, as a callback for `fit`.
 
     A scheme is its `value(step)`. It keeps no counter: the step is the optimizer's own count of
     iterations (`per="step"`) or `fit`'s epoch (`per="epoch"`), so an interrupted training that is
     restored goes on in its place. With gradient accumulation every batch counts as a step.
 
+    A length that it is not given is that of the training: `fit` says how many epochs and steps.
+
     Args:
         learning_rate: the base rate. None takes the one that the optimizer was made with, and
             outside of training 1.0, so that the curve shows factors.
         per: what is counted, "step" (batches) or "epoch".
+        smooth: whether a scheme that counts epochs changes from step to step, by fractions of
+            an epoch.
+        count_from: where the step 0 of a scheme that counts steps is: "optimizer", its first step
+            ever, or "fit", the beginning of the epoch 0 of this call. By default "fit" where the
+            scheme takes its length or the epochs from it, and "optimizer" where it does not.
+            Schemes that count epochs follow `fit`, with its `initial_epoch`.
         optimizer: the one to lead, where a model has several: the optimizer itself, or its name as
-            an attribute of the model. The one that the model was compiled with by default. Only a
-            name is saved with the scheme.
+            an attribute of the model. The one that the model was compiled with by default. Those in
+            a `keras.optimizers.MultiOptimizer` keep the proportions of their rates; the scheme is
+            that of its default. Only a name is saved with the scheme.
 
     A scheme may serve one training after another. With an optimizer that has taken steps under it,
     it goes on; with any other it begins anew.
 
     Raises:
         ValueError: a parameter is out of its range, at construction; training begins with an
-            optimizer whose rate cannot be led; or the optimizer takes no step.
+            optimizer whose rate cannot be led; something of the curve over the whole training is
+            wrong (it has no number for a step, or stays at 0); another callback changes the rate;
+            or the optimizer takes no step.
 
     Example:
         >>> import callbacks
         >>> scheme = callbacks.StepLR(30, gamma=0.1, learning_rate=0.1)
         >>> [round(scheme.value(epoch), 6) for epoch in (0, 29, 30, 60)]
         [0.1, 0.1, 0.01, 0.001]
+        >>> callbacks.CosineDecay(0.1).over(100).value(50)
+        0.05
     """
 
     learning_rate: NotNegative | None = field(default=None, kw_only=True)
     per: Unit = field(default="epoch", kw_only=True)
+    smooth: bool = field(default=False, kw_only=True)
+    count_from: Literal["optimizer", "fit"] | None = field(default=None, kw_only=True)
     optimizer: Led | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
         keras.callbacks.Callback.__init__(self)
         self._taken: float | None = None
-        self._leader: Leader | None = None
+        self._refusal: str | None = None
+        self.restored: dict[str, Any] | None = None  # a plateau's memory from a file
+        self._span = Span(unit=self.per)
+        self.missing: list[str] = []  # parameters that wait for the length of a training
+        self._open: dict[str, Any] = {}  # as they were given
         for parameter in fields(self):
-            if getattr(self, parameter.name) is not None or parameter.default is not None:
+            value, note = getattr(self, parameter.name), parameter.metadata.get(NOTE)
+            unless = parameter.metadata.get(UNLESS)
+            if is_open(value, note) and not (unless and unless(self)):
+                self._open[parameter.name] = value
+            elif value is not None or (note is None and parameter.default is not None):
                 self._check(parameter.name, parameter.type)
+        self._require("smooth", not self.smooth or self.per == "epoch", 'possible with per="step"')
+        self.missing = list(self._open)
+        if not self.missing:
+            self.check_lengths()
 
     def _check(self, name: str, annotation) -> None:
         value, rule, words = getattr(self, name), rule_of(annotation), words_of(annotation)
@@ -80,106 +128,10 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
                 f"{type(self).__name__}: {name} = {getattr(self, name)!r} is not {text}."
             )
 
-    @abstractmethod
-    def value(self, step: int) -> float:
-        """The learning rate after `step` steps or epochs, in float64."""
-
-    @property
-    def base(self) -> float:
-        """The rate that the scheme starts from."""
-        own = self.own_rate
-        if own is not None:
-            return own
-        return 1.0 if self._taken is None else self._taken
-
-    @property
-    def own_rate(self) -> float | None:
-        """The rate that it was given to start from; None where that is the optimizer's."""
-        return self.learning_rate
-
-    def take_base(self, rate: float) -> None:
-        """Start from this rate where the scheme was given none of its own."""
-        self._taken = rate
-
-    def forget(self) -> None:
-        """Begin anew: drop what was taken from, and seen in, an earlier training."""
-        self._taken = None
-
-    @property
-    def drives_momentum(self) -> bool:
-        """Whether the scheme changes the momentum (or beta_1) too."""
-        return False
-
-    def momentum(self, step: int) -> float | None:
-        """The momentum that goes with the rate, where the scheme drives it."""
-        return None
-
-    def to_frame(self, steps: int) -> pd.DataFrame:
-        """The curve as a table.
-
-        Args:
-            steps: how many rows, from step 0.
-
-        Returns:
-            Columns `step` or `epoch`, `learning_rate`, and `momentum` where the scheme drives it.
-        """
-        count = range(steps)
-        table: dict = {self.per: count, "learning_rate": [self.value(step) for step in count]}
-        if self.drives_momentum:
-            table["momentum"] = [self.momentum(step) for step in count]
-        return pd.DataFrame(table)
-
-    def plot(self, steps: int, ax=None):
-        """Draw the curve.
-
-        Args:
-            steps: how many steps or epochs.
-            ax: matplotlib axes to draw on, so that several schemes share one; new ones by default.
-
-        Returns:
-            The axes.
-        """
-        if ax is None:
-            from matplotlib import pyplot
-
-            ax = pyplot.figure(figsize=(6, 3), layout="constrained").gca()
-        table = self.to_frame(steps)
-        ax.plot(table[self.per], table["learning_rate"], label=type(self).__name__)
-        ax.set(xlabel=self.per, ylabel="learning rate")
-        ax.legend()
-        return ax
-
-    def as_schedule(self, num_steps: int, *, steps_per_epoch: int | None = None):
-        """The scheme's table as a Keras `LearningRateSchedule`, for `optimizer(learning_rate=…)`.
-
-        It is exact at every step in every compiled graph, because it computes nothing there.
-
-        Args:
-            num_steps: length of the table; later steps keep its last rate.
-            steps_per_epoch: batches an epoch; needed where the scheme counts epochs.
-
-        Raises:
-            ValueError: the scheme counts epochs and `steps_per_epoch` is missing.
-
-        Example:
-            >>> import callbacks
-            >>> schedule = callbacks.CosineDecay(0.1, decay_steps=2).as_schedule(3)
-            >>> [round(float(schedule(step)), 3) for step in range(4)]
-            [0.1, 0.05, 0.0, 0.0]
-        """
-        if self.per == "step":
-            return TableSchedule([self.value(step) for step in range(num_steps)])
-        if steps_per_epoch is None:
-            raise ValueError(
-                f"steps_per_epoch: {type(self).__name__} counts epochs; how many steps make one?"
-            )
-        epochs = -(-num_steps // steps_per_epoch)
-        rates = [self.value(epoch) for epoch in range(epochs)]
-        return TableSchedule(np.repeat(rates, steps_per_epoch)[:num_steps].tolist())
-
     def get_config(self) -> dict:
         """The parameters by name, nested schemes and registered functions serialized."""
         values = {parameter.name: getattr(self, parameter.name) for parameter in fields(self)}
+        values |= self._open  # as they were given, not as the last training filled them
         if not isinstance(self.optimizer, str):
             values["optimizer"] = None  # it is a part of the model, not of the scheme
         return {name: serialized(value) for name, value in values.items()}
@@ -197,29 +149,13 @@ class LearningRateDecay(keras.callbacks.Callback, ABC):
         rate = other.learning_rate if self.learning_rate is None else self.learning_rate
         return get("chained_scheduler", schedulers=[self, other], learning_rate=rate)
 
-    def on_train_begin(self, logs=None):
-        """Check that the optimizer can be led, and take the base rate from it."""
-        self._leader = Leader(self, self.model, before=self._leader)
+    def leads(self) -> "LearningRateDecay":
+        """Itself."""
+        return self
 
-    @property
-    def leader(self) -> Leader:
-        """What leads the optimizer, once training has begun."""
-        assert self._leader is not None
-        return self._leader
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Set the epoch's rate where epochs are counted."""
-        self.leader.begin_epoch(epoch)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        """Set the step's rate where steps are counted."""
-        self.leader.begin_batch(batch)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """See that the optimizer is used, and log the rate in effect as `learning_rate`."""
-        self.leader.end_epoch()
-        if logs is not None and self.leader.rate is not None:
-            logs["learning_rate"] = self.leader.rate
+    def target_in(self, model: keras.Model) -> Target:
+        """The rate of the optimizer."""
+        return Rate(self, model)
 
 
 @dataclass(eq=False)

@@ -1,14 +1,13 @@
 """Schemes made of functions and of other schemes."""
 
-from abc import ABC
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import final
 
 from .base import LearningRateDecay, scheme
-from .forms import polynomial
-from .rules import Count, OfStep, Share, Unit
+from .composite import Composite
+from .rules import OfStep
 
 
 @final
@@ -63,63 +62,10 @@ class MultiplicativeLR(LearningRateDecay):
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""
-        for known in range(len(self._products), step + 1):
+        whole = int(step)  # a smooth one is asked for fractions of an epoch
+        for known in range(len(self._products), whole + 1):
             self._products.append(self._products[-1] * self.lr_lambda(known))
-        return self.base * self._products[step]
-
-
-@dataclass(eq=False)
-class Composite(LearningRateDecay, ABC):
-    """What schemes of schemes share: one unit, one base rate, momentum where a member has one."""
-
-    # None until it is made: then the unit is the members'.
-    per: Unit | None = field(default=None, kw_only=True)  # pyrefly: ignore[bad-override]
-
-    @property
-    def members(self) -> Sequence[LearningRateDecay]:
-        """The schemes it is made of."""
-        return self.schedulers
-
-    def __post_init__(self):
-        given = all(isinstance(member, LearningRateDecay) for member in self.members)
-        name = "scheduler" if hasattr(self, "scheduler") else "schedulers"
-        self._require(name, given and len(self.members) > 0, "a scheme of callbacks, or several")
-        self.per = self.per or self.members[0].per
-        super().__post_init__()
-        for member in self.members:
-            if self.optimizer is None:
-                self.optimizer = member.optimizer
-            if member.optimizer not in (None, self.optimizer):
-                raise ValueError(
-                    f"optimizer: {type(self).__name__} leads one, and its members name several."
-                )
-            if member.per != self.per:
-                raise ValueError(
-                    f"{type(self).__name__}: {type(member).__name__} counts {member.per}s, the "
-                    f'whole counts {self.per}s. Give each per="{self.per}".'
-                )
-        if self.own_rate is not None:
-            self.take_base(self.own_rate)
-
-    def take_base(self, rate: float) -> None:
-        """Start from this rate, as do the members that have none of their own."""
-        super().take_base(rate)
-        for member in self.members:
-            if member.learning_rate is None:
-                member.take_base(rate)
-
-    def forget(self) -> None:
-        """Begin anew, as do the members."""
-        super().forget()
-        for member in self.members:
-            member.forget()
-        if self.own_rate is not None:
-            self.take_base(self.own_rate)
-
-    @property
-    def drives_momentum(self) -> bool:
-        """Whether a member does."""
-        return any(member.drives_momentum for member in self.members)
+        return self.base * self._products[whole]
 
 
 @final
@@ -129,9 +75,10 @@ class SequentialLR(Composite):
 
     Args:
         schedulers: the schemes, in order.
-        milestones: the steps at which the second, third, … takes over, ascending.
+        milestones: the steps at which the second, third, … takes over, ascending; floats below 1
+            are shares of the training.
         learning_rate: base rate of the members that have none; the optimizer's by default.
-        per: the members' unit.
+        per: the milestones' unit; the first member's by default.
 
     Source:
         `torch.optim.lr_scheduler.SequentialLR`.
@@ -144,28 +91,38 @@ class SequentialLR(Composite):
     """
 
     schedulers: Sequence[LearningRateDecay]
-    milestones: Sequence[int]
+    milestones: Sequence[float]
 
-    def __post_init__(self):
-        super().__post_init__()
+    @property
+    def marks(self) -> Sequence[float]:
+        """The milestones."""
+        return self.milestones
+
+    def _require_marks(self, ascending: bool) -> None:
         fits = len(self.milestones) == len(self.schedulers) - 1
         self._require("milestones", fits, "one shorter than schedulers")
-        ascending = [0, *self.milestones] == sorted({0, *self.milestones})
-        self._require("milestones", ascending, "ascending from 1 up")
+        self._require("milestones", ascending, "ascending from 1 up, or shares below 1")
+
+    def parts(self, total: float | None) -> Sequence[float | None]:
+        """From milestone to milestone, and what is left."""
+        marks = [0, *self._ticks]
+        left = None if total is None else max(total - marks[-1], 1)
+        return [*(end - start for start, end in pairwise(marks)), left][: len(self.schedulers)]
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
-        member, start = self._at(step)
-        return member.value(step - start)
+        ((member, start),) = self.working(step)
+        return member.value(self.reading(member, start))
 
     def momentum(self, step: int) -> float | None:
         """The momentum after `step` steps, while a member at work drives it."""
-        member, start = self._at(step)
-        return member.momentum(step - start)
+        ((member, start),) = self.working(step)
+        return member.momentum(self.reading(member, start))
 
-    def _at(self, step: int) -> tuple[LearningRateDecay, int]:
-        index = bisect_right(self.milestones, step)
-        return self.schedulers[index], [0, *self.milestones][index]
+    def working(self, step: int) -> Iterable[tuple[LearningRateDecay, int]]:
+        """The member whose turn it is, from its own step 0."""
+        index = bisect_right(self._ticks, step)
+        return [(self.schedulers[index], step - [0, *self._ticks][index])]
 
 
 @final
@@ -195,59 +152,35 @@ class ChainedScheduler(Composite):
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
-        rate = self.base
+        setting = None if self._refusal is None else self._setting()
+        rate = self.base if setting is None else 1.0
         for member in self.schedulers:
-            rate *= member.value(step) / member.base if member.base else 0.0
+            whole = member.value(self.reading(member, step))
+            if member is setting:
+                rate *= whole
+            else:
+                rate *= whole / member.base if member.base else 0.0
         return rate
 
     def momentum(self, step: int) -> float | None:
         """The momentum after `step` steps, of the last member that drives it."""
         driving = [member for member in self.schedulers if member.drives_momentum]
-        return driving[-1].momentum(step) if driving else None
+        return driving[-1].momentum(self.reading(driving[-1], step)) if driving else None
+
+    def _setting(self) -> LearningRateDecay:
+        """A member whose rates are its own: with it the product needs no base, which cancels."""
+        own = [m for m in self.schedulers if m.own_rate is None and not _asks_for_base(m)]
+        if not own:
+            raise ValueError(self._refusal)
+        for member in self.schedulers:
+            if member.own_rate is None and member is not own[0]:
+                member.take_base(1.0)
+        return own[0]
 
 
-@final
-@scheme
-class Warmup(Composite):
-    """A straight line up to the first rate of a scheme, then the scheme from its step 0.
-
-    Args:
-        scheduler: the scheme.
-        steps: how many steps or epochs the line takes.
-        start: where the line starts, as a share of the scheme's first rate.
-        learning_rate: base rate of a scheme that has none; the optimizer's by default.
-        per: the scheme's unit.
-
-    Source:
-        Gradual warm-up, arXiv 1706.02677.
-
-    Example:
-        >>> from callbacks import ExponentialLR
-        >>> scheme = Warmup(ExponentialLR(0.5, learning_rate=1.0), steps=4)
-        >>> [scheme.value(epoch) for epoch in (0, 1, 4, 5)]
-        [0.0, 0.25, 1.0, 0.5]
-    """
-
-    scheduler: LearningRateDecay
-    steps: Count
-    start: Share = 0.0
-
-    @property
-    def own_rate(self) -> float | None:
-        """Its own, or the scheme's."""
-        return self.scheduler.own_rate if self.learning_rate is None else self.learning_rate
-
-    @property
-    def members(self) -> Sequence[LearningRateDecay]:
-        """The scheme."""
-        return [self.scheduler]
-
-    def value(self, step: int) -> float:
-        """The rate after `step` steps."""
-        if step >= self.steps:
-            return self.scheduler.value(step - self.steps)
-        return self.scheduler.value(0) * polynomial(self.start, 1.0, step / self.steps)
-
-    def momentum(self, step: int) -> float | None:
-        """The momentum after `step` steps; before the scheme starts, its first."""
-        return self.scheduler.momentum(max(step - self.steps, 0))
+def _asks_for_base(member: LearningRateDecay) -> bool:
+    try:
+        member.value(0)
+    except ValueError:
+        return True
+    return False

@@ -1,6 +1,7 @@
 """Schemes along a cosine."""
 
 import math
+from dataclasses import field
 from typing import final
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from .base import LearningRateDecay, TensorFlowDecay, scheme
 from .forms import cosine, half_cosine, polynomial, restarts, share
 from .rules import Count, CountOrZero, Finite, NotNegative, Positive
+from .spans import SHARES, Span, total
 
 
 @final
@@ -17,12 +19,13 @@ class CosineDecay(TensorFlowDecay):
 
     Args:
         learning_rate: the rate at step 0.
-        decay_steps: steps of the cosine, which begins after the warm-up.
+        decay_steps: steps of the cosine, which begins after the warm-up; by default those of the
+            training that the warm-up leaves.
         alpha: the end as a share of the rate that the cosine begins with.
         exponent: of the cosine; above 1 the rate falls sooner.
         warmup_target: the rate to which a straight line leads from `learning_rate` first, and from
             which the cosine begins. Without it there is no warm-up.
-        warmup_steps: steps of the warm-up.
+        warmup_steps: steps of the warm-up; a float below 1 is a share of the training.
         per: "step" (default) or "epoch".
 
     Source:
@@ -37,11 +40,17 @@ class CosineDecay(TensorFlowDecay):
         (0.5, 1.0, 0.5)
     """
 
-    decay_steps: Positive
+    decay_steps: Positive = total()
     alpha: Finite = 0.0
     exponent: NotNegative = 1.0
     warmup_target: NotNegative | None = None
-    warmup_steps: NotNegative = 0
+    warmup_steps: NotNegative = field(default=0, metadata=SHARES)
+
+    def over_span(self, span: Span) -> None:
+        """Of a training's steps the cosine has those that the warm-up leaves."""
+        super().over_span(span)
+        if "decay_steps" in self._open and self.decay_steps and self.warmup_target is not None:
+            self.decay_steps = max(self.decay_steps - self.warmup_steps, 1)
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -100,7 +109,7 @@ class LinearCosineDecay(TensorFlowDecay):
 
     Args:
         learning_rate: the rate that is scaled.
-        decay_steps: steps to the end.
+        decay_steps: steps to the end; those of the training by default.
         num_periods: cosine periods until then.
         alpha: is added to the line.
         beta: is added to the product.
@@ -114,7 +123,7 @@ class LinearCosineDecay(TensorFlowDecay):
         0.25
     """
 
-    decay_steps: Positive
+    decay_steps: Positive = total()
     num_periods: Finite = 0.5
     alpha: Finite = 0.0
     beta: Finite = 0.001
@@ -134,7 +143,7 @@ class NoisyLinearCosineDecay(TensorFlowDecay):
 
     Args:
         learning_rate: the rate that is scaled.
-        decay_steps: steps to the end.
+        decay_steps: steps to the end; those of the training by default.
         initial_variance: of the noise at step 0.
         variance_decay: how fast the variance falls.
         num_periods: cosine periods until the end.
@@ -152,7 +161,7 @@ class NoisyLinearCosineDecay(TensorFlowDecay):
         True
     """
 
-    decay_steps: Positive
+    decay_steps: Positive = total()
     initial_variance: NotNegative = 1.0
     variance_decay: Finite = 0.55
     num_periods: Finite = 0.5
@@ -164,7 +173,7 @@ class NoisyLinearCosineDecay(TensorFlowDecay):
         """The rate after `step` steps."""
         done = min(step, self.decay_steps)
         deviation = math.sqrt(self.initial_variance / (1 + done) ** self.variance_decay)
-        noise = np.random.default_rng([self.seed, step]).standard_normal()
+        noise = np.random.default_rng([self.seed, int(step)]).standard_normal()
         return _linear_cosine(self, step, deviation * noise)
 
 
@@ -180,7 +189,7 @@ class CosineAnnealingLR(LearningRateDecay):
     """From the base rate to `eta_min` along half a cosine of `T_max` epochs, and back up after it.
 
     Args:
-        T_max: epochs to the least rate.
+        T_max: epochs to the least rate; those of the training by default.
         eta_min: the least rate.
         learning_rate: base rate; the optimizer's by default.
         per: "epoch" (default) or "step".
@@ -194,7 +203,7 @@ class CosineAnnealingLR(LearningRateDecay):
         (0.5, 1.0)
     """
 
-    T_max: Count
+    T_max: Count = total()
     eta_min: Finite = 0.0
 
     def value(self, step: int) -> float:

@@ -9,6 +9,7 @@ from typing import Literal, final
 from .base import LearningRateDecay, scheme
 from .forms import cosine, polynomial
 from .rules import Count, Finite, NotNegative, NotZero, OfStep, Positive, Share, Unit
+from .spans import total
 
 MODES: dict[str, tuple[str, Callable]] = {
     "triangular": ("cycle", lambda scheme, x: 1.0),
@@ -96,7 +97,8 @@ class OneCycleLR(LearningRateDecay):
 
     Args:
         max_lr: the highest rate.
-        total_steps: steps of the whole cycle; or give `epochs` and `steps_per_epoch`.
+        total_steps: steps of the whole cycle, by default those of the training; or give `epochs`
+            and `steps_per_epoch`.
         epochs: their product is `total_steps`.
         steps_per_epoch: see `epochs`.
         pct_start: the share of the cycle that goes up, its first step left out; so
@@ -125,7 +127,7 @@ class OneCycleLR(LearningRateDecay):
     """
 
     max_lr: NotNegative
-    total_steps: Count | None = None
+    total_steps: Count = total(unless=lambda s: s.epochs and s.steps_per_epoch)
     epochs: int | None = None
     steps_per_epoch: int | None = None
     pct_start: Share = 0.3
@@ -138,11 +140,8 @@ class OneCycleLR(LearningRateDecay):
     three_phase: bool = False
     per: Unit = field(default="step", kw_only=True)
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.total_steps is None:
-            given = bool(self.epochs) and bool(self.steps_per_epoch)
-            self._require("total_steps", given, "given, and neither are epochs * steps_per_epoch")
+    def check_lengths(self) -> None:
+        """The way up has an end."""
         fits = self.pct_start * self._total != 1
         self._require("pct_start", fits, "a share other than one step of the cycle")
 

@@ -1,33 +1,53 @@
-"""How an optimizer is led in training: its rate, its momentum and its count of steps."""
+"""How a number is led in training: from where, by what count of steps, and that nothing else is."""
 
 import math
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, final
 
-import keras
+from .optimizers import (
+    Leading,
+    Target,
+    others_in_words,
+    progress_of,
+    steps_taken,
+)
+from .spans import Span
 
-from .lookup import unknown
-
-
-class Leading(Protocol):
-    """What may say which optimizer it leads."""
-
-    @property
-    def optimizer(self) -> Any:
-        """The optimizer, or its name as an attribute of the model."""
+REHEARSED = 1000  # steps of a training that are looked at before it begins
 
 
 class Curve(Leading, Protocol):
     """What a leader asks of a scheme; `callbacks.LearningRateDecay` says what each means."""
 
     @property
-    def per(self) -> str:
-        """What it counts, "step" or "epoch"."""
+    def clock(self) -> str:
+        """What it is led by, "step" or "epoch"."""
 
-    def value(self, step: int) -> float:
+    @property
+    def count_from(self) -> str | None:
+        """Where its step 0 is: "optimizer", "fit", or as it is apt."""
+
+    @property
+    def takes_from_fit(self) -> bool:
+        """Whether it is as long as `fit`, or shares its epochs."""
+
+    def rate_at(self, step: int) -> float:
         """The rate after so many."""
 
-    def momentum(self, step: int) -> float | None:
-        """The momentum that goes with it."""
+    def momentum_at(self, step: int) -> float | None:
+        """The momentum after so many."""
+
+    def over_span(self, span: Span) -> Any:
+        """Take the length of the training."""
+
+    @property
+    def missing(self) -> list[str]:
+        """The parameters for which that was not enough."""
+
+    @property
+    def ends(self) -> float | None:
+        """The step after which the rate stays as it is, where it was given."""
 
     @property
     def drives_momentum(self) -> bool:
@@ -37,214 +57,216 @@ class Curve(Leading, Protocol):
     def own_rate(self) -> float | None:
         """The rate that it starts from; None where that is the optimizer's."""
 
-    @property
-    def base(self) -> float:
-        """The rate that it starts from, wherever it is from."""
-
     def take_base(self, rate: float) -> None:
         """Start from this rate."""
+
+    def keep_base(self) -> None:
+        """Go on from the same rate."""
+
+    def refuse_base(self, reason: str) -> None:
+        """Refuse where the rate that it starts from is asked for."""
 
     def forget(self) -> None:
         """Begin anew, as if no training had been."""
 
+    def remember(self, epoch: int) -> None:
+        """Take up what was restored from a file."""
+
 
 @final
 class Leader:
-    """A scheme that leads a model's optimizer, for one call of `fit`.
+    """A scheme that leads a number, for one call of `fit`.
 
     It keeps no count of its own: the steps are the optimizer's, read when an epoch begins.
 
     Args:
-        scheme: what the rate follows. Where it has no rate of its own, it takes the optimizer's.
-        model: compiled.
+        scheme: what the number follows. Where it has no base of its own, it takes the number
+            that was found when `fit` was called.
+        target: what is led.
+        params: what Keras tells callbacks of `fit`: "epochs" and "steps".
         before: what led in the scheme's last training. Training goes on where the optimizer is
             the same and has taken steps; otherwise the scheme begins anew.
 
     Raises:
-        ValueError: there is no optimizer to lead, or its rate or momentum cannot be led.
+        ValueError: the number cannot be led.
     """
 
-    def __init__(self, scheme: Curve, model: keras.Model, before: "Leader | None" = None):
+    def __init__(
+        self, scheme: Curve, target: Target, params: Mapping, before: "Leader | None" = None
+    ):
         self.rate: float | None = None  # the one that was set last
-        self._scheme, self._name = scheme, type(scheme).__name__
-        self._model = model
-        self._optimizer = optimizer_of(scheme, model)
-        self._before = 0  # steps before this epoch
+        self.step = 0  # of the scheme's clock, for which it was
+        self.epoch = 0
+        self.target = target
+        self._scheme, self._name, self._clock = scheme, type(scheme).__name__, scheme.clock
+        self._epochs, self._steps = params.get("epochs"), params.get("steps")
+        self._earlier = before
+        self._before = 0  # the scheme's step at which this epoch begins
         self._start: tuple | None = None  # how far the optimizer was when training began
+        self._origin: int | None = None  # the optimizer's step that is the scheme's step 0
+        self._unwatched = 0  # batches of this epoch at which the rate is still looked at
         self._check_reach()
-        rate = self._settable_rate()
-        goes_on = before is not None and before._goes_on(self.optimizer, rate)
-        if before is not None and not goes_on:
-            scheme.forget()
-        if scheme.own_rate is None and not goes_on:
-            self._check_unused()
-            scheme.take_base(rate)
-        else:
-            scheme.take_base(scheme.base)  # members may have served another scheme meanwhile
-        if scheme.drives_momentum:
-            self._momentum_variable()
-
-    @property
-    def optimizer(self) -> keras.optimizers.Optimizer:
-        """The one led, with its state: on JAX the trainer holds that elsewhere during an epoch."""
-        if keras.backend.backend() == "jax":
-            self._model.jax_state_sync()
-        return self._optimizer
+        self._drives = scheme.drives_momentum
+        target.check(self._drives)
+        self._found = (target.read(), steps_taken(target.optimizer))
 
     def begin_epoch(self, epoch: int) -> None:
         """Read the optimizer's count; set the epoch's rate where epochs are counted."""
         self._check_alone()
-        self._before = steps_taken(self.optimizer)
-        self._start = self._start or _progress(self.optimizer)
-        if self._scheme.per == "epoch":
+        steps = steps_taken(self.target.optimizer)
+        if self._origin is None:
+            self._begin(epoch, steps)
+        assert self._origin is not None
+        self.epoch, self._before = epoch, steps - self._origin
+        self._start = self._start or progress_of(self.target.optimizer)
+        self._unwatched = 2 if self._clock == "step" else 1
+        if self._clock == "epoch":
             self._set(epoch)
 
     def begin_batch(self, batch: int) -> None:
-        """Set the step's rate where steps are counted."""
-        if self._scheme.per == "step":
+        """Set the step's rate where steps are counted; at first see that the last has stayed."""
+        if self._unwatched:
+            self._unwatched -= 1
+            self._check_alone()
+        if self._clock == "step":
             self._set(self._before + batch)
 
     def end_epoch(self) -> None:
-        """See that the optimizer is used.
+        """See that the optimizer is used, and that nothing else has set the rate.
 
         Raises:
-            ValueError: it has taken no step since training began.
+            ValueError: it has taken no step since training began; or something else has.
         """
-        if self._model.trainable_variables and _progress(self.optimizer) == self._start:
+        model, optimizer = self.target.model, self.target.optimizer
+        if model.trainable_variables and progress_of(optimizer) == self._start:
             raise ValueError(
-                f"optimizer: {self._name} led {self._optimizer.name!r}, which has taken no step: "
-                f"something else trains the model. {_others_in_words(self._model)}"
+                f"optimizer: {self._name} led {optimizer.name!r}, which has taken no step: "
+                f"something else trains the model. {others_in_words(model)}"
+            )
+        self._check_alone()
+
+    def _begin(self, epoch: int, steps: int) -> None:
+        """Take from the training what the scheme lacks, and look at its rates before they count."""
+        goes_on = self._earlier is not None and self._earlier._goes_on(self.target)
+        self._take_base(goes_on)
+        self._scheme.remember(epoch)
+        self._scheme.over_span(self._span())
+        if self._scheme.missing:
+            raise ValueError(
+                f"{self._name}: {' and '.join(self._scheme.missing)} cannot be taken from this "
+                "fit, which does not know its steps. Give fit steps_per_epoch, or the scheme its "
+                "numbers."
+            )
+        self._origin = self._origin_at(epoch, steps)
+        self._rehearse(epoch, steps - self._origin, goes_on)
+
+    def _take_base(self, goes_on: bool) -> None:
+        scheme, target = self._scheme, self.target
+        if self._earlier is not None and not goes_on:
+            scheme.forget()
+        if scheme.own_rate is not None or goes_on:
+            scheme.keep_base()
+        elif target.steps_at_call == 0:
+            scheme.take_base(target.at_call)
+        else:
+            scheme.refuse_base(
+                f"{self._name}: the optimizer has taken {target.steps_at_call} steps, so its "
+                f"{target.name.replace('_', ' ')} may not be the one to start from; "
+                "give learning_rate."
             )
 
-    def _goes_on(self, optimizer: keras.optimizers.Optimizer, rate: float) -> bool:
-        """Whether a training that begins with this optimizer and rate continues this one."""
-        if optimizer is not self._optimizer:
+    def _goes_on(self, target: Target) -> bool:
+        """Whether a training that begins with this target continues this one."""
+        if target._optimizer is not self.target._optimizer:
             return False
-        untouched = self.rate is not None and math.isclose(rate, self.rate, rel_tol=1e-6)
-        return steps_taken(optimizer) > 0 or untouched
+        untouched = self.rate is not None and math.isclose(target.at_call, self.rate, rel_tol=1e-6)
+        return target.steps_at_call > 0 or untouched
 
-    def _set(self, step: int) -> None:
-        optimizer = self.optimizer
-        self.rate = float(self._scheme.value(step))
-        optimizer.learning_rate = self.rate
-        momentum = self._scheme.momentum(step)
-        if momentum is not None:
-            self._momentum_variable().assign(momentum)
+    def _span(self) -> Span:
+        """How long the training is, in what the scheme is led by."""
+        if self._clock == "epoch":
+            return Span(self._epochs, "epoch", self._steps)
+        if self._epochs is None or self._steps is None:
+            return Span(None, "step", self._steps)
+        return Span(self._epochs * self._steps, "step", self._steps)
 
-    def _settable_rate(self) -> float:
-        optimizer = self.optimizer
-        if isinstance(optimizer, keras.optimizers.MultiOptimizer):
+    def _origin_at(self, epoch: int, steps: int) -> int:
+        """The optimizer's step at which the scheme begins."""
+        apt = "fit" if self._scheme.takes_from_fit else "optimizer"
+        if self._clock == "epoch" or (self._scheme.count_from or apt) == "optimizer":
+            return 0
+        if epoch and self._steps is None:
             raise ValueError(
-                f"optimizer: {self._name} leads one, and a MultiOptimizer holds several, each with "
-                "a rate of its own. Give optimizer=, one of them."
+                f'{self._name}: count_from="fit" with an initial_epoch needs the steps of an '
+                "epoch, which this fit does not know. Give fit steps_per_epoch."
             )
-        rate = rate_of(optimizer)
-        try:
-            optimizer.learning_rate = rate
-        except TypeError:
+        return steps - epoch * (self._steps or 0)
+
+    def _rehearse(self, epoch: int, done: int, goes_on: bool) -> None:
+        """Look at the rates of the whole training, as far as it is known, before it begins."""
+        if self._clock == "epoch":
+            first, last = epoch, self._epochs or epoch + 1
+        else:
+            first, last = done, done + ((self._epochs or 0) - epoch) * (self._steps or 0)
+        steps = range(first, max(last, first + 1))
+        rates = [self._rate_at(step) for step in _sample(steps)]
+        stays = first > 0 and not goes_on and len(set(rates)) == 1
+        nothing = first > 0 and not any(rates) and not any(self._rate_at(step) for step in steps)
+        over = stays and self._scheme.ends is not None and first >= self._scheme.ends
+        if not nothing and not (over and epoch == 0):
+            return
+        text = (
+            f"{self._name}: {first} {self._clock}s are done before this fit, and then the scheme "
+            f"stays at {rates[0]:g}. "
+        )
+        if self._clock == "step":
+            text += 'count_from="fit" begins at its step 0.'
+        if nothing and epoch == 0:
+            raise ValueError(text)
+        warnings.warn(text, stacklevel=2)
+
+    def _rate_at(self, step: int) -> float:
+        rate = float(self._scheme.rate_at(step))
+        if not math.isfinite(rate):
             raise ValueError(
-                f"{self._name}: the optimizer was made with a LearningRateSchedule, so "
-                "no callback can set its rate. Make it with a number, or drop this callback."
-            ) from None
+                f"{self._name}: the rate of {self._clock} {step} is {rate}, which is no number to "
+                "train with."
+            )
         return rate
 
-    def _momentum_variable(self) -> keras.Variable:
-        optimizer = inner(self.optimizer)
-        for name in ("momentum_variable", "beta_1"):
-            value = getattr(optimizer, name, None)
-            if isinstance(value, keras.Variable):
-                return value
-        raise ValueError(
-            f"{self._name} drives the momentum, but {type(optimizer).__name__} holds it as a "
-            "constant that a compiled step never reads again. Train with "
-            "callbacks.CyclicMomentumSGD or callbacks.CyclicMomentumAdam, or pass "
-            "cycle_momentum=False."
-        )
+    def _set(self, step: int) -> None:
+        self.rate, self.step = self._rate_at(step), step
+        self.target.write(self.rate)
+        momentum = self._scheme.momentum_at(step) if self._drives else None
+        if momentum is not None:
+            self.target.write_momentum(momentum)
 
     def _check_reach(self) -> None:
-        steps = self._model.steps_per_execution or 1
-        if self._scheme.per == "step" and steps > 1:
+        steps = self.target.model.steps_per_execution or 1
+        if self._clock == "step" and steps > 1:
             raise ValueError(
                 f"{self._name}: with steps_per_execution = {steps} no callback reaches each step. "
                 'Use optimizer(learning_rate=scheme.as_schedule(num_steps)), or per="epoch".'
             )
 
-    def _check_unused(self) -> None:
-        steps = steps_taken(self.optimizer)
-        if steps > 0:
-            raise ValueError(
-                f"{self._name}: the optimizer has taken {steps} steps, so its rate may not be the "
-                "one to start from; give learning_rate."
-            )
-
     def _check_alone(self) -> None:
+        """See that the number is the one that was set last, or that was found at the beginning."""
+        found, what = self.target.read(), self.target.name.replace("_", " ")
         if self.rate is None:
-            return
-        found = rate_of(self.optimizer)
-        if not math.isclose(found, self.rate, rel_tol=1e-3, abs_tol=1e-30):
+            expected, said = self._found[0], "found"
+            restored = steps_taken(self.target.optimizer) != self._found[1]
+        else:
+            expected, said, restored = self.rate, "set", False
+        if not restored and not math.isclose(found, expected, rel_tol=1e-3, abs_tol=1e-30):
             raise ValueError(
-                f"{self._name} had set the learning rate {self.rate:g}, and another callback "
-                f"changed it to {found:g}. One callback can lead the rate: put a scheme into "
+                f"{self._name} had {said} the {what} {expected:g}, and another callback "
+                f"changed it to {found:g}. One callback can lead it: put a scheme into "
                 "callbacks.ReduceLROnPlateau(scheduler=…), or multiply schemes."
             )
 
 
-def optimizers_of(model: keras.Model) -> dict[str, keras.optimizers.Optimizer]:
-    """The optimizers that a model has as attributes, by name.
-
-    Example:
-        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        >>> model.compile("sgd", "mse")
-        >>> list(optimizers_of(model))
-        ['optimizer']
-    """
-    kind = keras.optimizers.Optimizer
-    return {name: value for name, value in vars(model).items() if isinstance(value, kind)}
-
-
-def optimizer_of(scheme: Leading, model: keras.Model) -> keras.optimizers.Optimizer:
-    """The optimizer that a scheme was given, or the one that the model was compiled with."""
-    given = getattr(model, "optimizer", None) if scheme.optimizer is None else scheme.optimizer
-    if isinstance(given, str):
-        found = getattr(model, given, None)
-        if not isinstance(found, keras.optimizers.Optimizer):
-            raise unknown("optimizer of the model", given, optimizers_of(model))
-        return found
-    if not isinstance(given, keras.optimizers.Optimizer):
-        raise ValueError(
-            f"optimizer: {type(scheme).__name__} has none to lead, but {given!r}. "
-            f"{_others_in_words(model)}"
-        )
-    return given
-
-
-def _others_in_words(model: keras.Model) -> str:
-    """What to give instead of the optimizer that a model was compiled with."""
-    names = [name for name in optimizers_of(model) if name != "optimizer"]
-    known = f" or one of the names {', '.join(names)}" if names else " or its name in the model"
-    return f"Give optimizer=, the optimizer itself{known}."
-
-
-def _progress(optimizer: keras.optimizers.Optimizer) -> tuple:
-    """What changes with each batch: the steps, and the scale where an infinite one is left out."""
-    scale = getattr(optimizer, "dynamic_scale", None)
-    return steps_taken(optimizer), None if scale is None else float(
-        keras.ops.convert_to_numpy(scale)
-    )
-
-
-def inner(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """The optimizer inside one that scales the loss, or itself."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
-
-
-def rate_of(optimizer: keras.optimizers.Optimizer) -> float:
-    """The rate that the optimizer has now."""
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-
-
-def steps_taken(optimizer: keras.optimizers.Optimizer) -> int:
-    """The optimizer's count of batches, which `iterations` divides where gradients accumulate."""
-    optimizer = inner(optimizer)
-    counts = [v for v in optimizer.variables if v.name == "iteration"]
-    return int(keras.ops.convert_to_numpy(counts[0] if counts else optimizer.iterations))
+def _sample(steps: range) -> Iterable[int]:
+    """Some of the steps, the first ones and the last among them."""
+    if len(steps) <= REHEARSED:
+        return steps
+    return sorted({*steps[:10], *steps[:: len(steps) // REHEARSED], steps[-1]})

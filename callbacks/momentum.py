@@ -1,4 +1,4 @@
-"""Optimizers whose momentum a scheme can drive: they hold it in a variable."""
+"""Optimizers whose momentum and weight decay a scheme can drive: they hold them in variables."""
 
 from typing import final
 
@@ -7,10 +7,18 @@ import keras
 from .serialization import registered
 
 
+def hold_weight_decay(optimizer: keras.optimizers.Optimizer) -> float | None:
+    """Put an optimizer's weight decay, where it has one, into a variable; return its start."""
+    start = optimizer.weight_decay
+    if start is not None:
+        optimizer.weight_decay = keras.Variable(float(start), trainable=False, name="weight_decay")
+    return start
+
+
 @final
 @registered
 class CyclicMomentumSGD(keras.optimizers.SGD):
-    """SGD whose momentum can change in training.
+    """SGD whose momentum, and weight decay, can change in training.
 
     Keras' own holds it as a constant, which a compiled training step never reads again.
 
@@ -30,6 +38,11 @@ class CyclicMomentumSGD(keras.optimizers.SGD):
         momentum = float(momentum)  # of a whole number Keras would make a variable of whole numbers
         super().__init__(learning_rate=learning_rate, momentum=momentum, **options)
         self.momentum_variable = keras.Variable(momentum, trainable=False, name="momentum")
+        self._weight_decay = hold_weight_decay(self)
+
+    def get_config(self):
+        """The configuration of SGD, with the weight decay of the start."""
+        return {**super().get_config(), "weight_decay": self._weight_decay}
 
     def build(self, variables):
         """Make the velocities, which Keras' own leaves out where the momentum begins at 0."""
@@ -55,7 +68,7 @@ class CyclicMomentumSGD(keras.optimizers.SGD):
 @final
 @registered
 class CyclicMomentumAdam(keras.optimizers.Adam):
-    """Adam whose `beta_1` can change in training.
+    """Adam whose `beta_1`, and weight decay, can change in training.
 
     Args:
         learning_rate: a number or a schedule.
@@ -72,7 +85,9 @@ class CyclicMomentumAdam(keras.optimizers.Adam):
         super().__init__(learning_rate=learning_rate, beta_1=beta_1, **options)
         self._start = beta_1
         self.beta_1 = keras.Variable(beta_1, trainable=False, name="beta_1")
+        self._weight_decay = hold_weight_decay(self)
 
     def get_config(self):
-        """The configuration of Adam, with the `beta_1` of the start."""
-        return {**super().get_config(), "beta_1": self._start}
+        """The configuration of Adam, with the `beta_1` and the weight decay of the start."""
+        own = {"beta_1": self._start, "weight_decay": self._weight_decay}
+        return {**super().get_config(), **own}

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias, final
 import numpy as np
 
 from .base import LearningRateDecay, scheme
-from .compose import Composite
+from .composite import Composite
 from .rules import CountOrZero, NotNegative, Positive, Rule, listed, number
 
 BEGIN = number("", lambda step: True)
@@ -82,11 +82,11 @@ class NoisyLR(Noisy, Composite):
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
-        return self.scheduler.value(step) * (1 + self.noise(step))
+        return self.scheduler.value(self.reading(self.scheduler, step)) * (1 + self.noise(step))
 
     def momentum(self, step: int) -> float | None:
         """The scheme's momentum, without noise."""
-        return self.scheduler.momentum(step)
+        return self.scheduler.momentum(self.reading(self.scheduler, step))
 
 
 def normals(seed: int) -> Iterator[float]:

@@ -1,32 +1,24 @@
-"""The one scheme that needs the metric: cut the rate where it no longer improves."""
+"""The schemes that need the metric: cut the rate where it no longer improves; or be greedy."""
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, final
+from typing import Annotated, Literal, final
 
-import pandas as pd
-
-from .base import LearningRateDecay, scheme
-from .compose import Composite
-from .monitoring import direction_of
-from .rules import CountOrZero, NotNegative, number
-
-BETTER = {
-    ("min", "rel"): lambda metric, best, threshold: metric < best * (1 - threshold),
-    ("min", "abs"): lambda metric, best, threshold: metric < best - threshold,
-    ("max", "rel"): lambda metric, best, threshold: metric > best * (1 + threshold),
-    ("max", "abs"): lambda metric, best, threshold: metric > best + threshold,
-}
-WORST = {"min": math.inf, "max": -math.inf}
+from .base import scheme
+from .rules import Count, CountOrZero, NotNegative, Positive, number
+from .watching import BETTER, WORST, Watcher
 
 
 @final
 @scheme
-class ReduceLROnPlateau(Composite):
+class ReduceLROnPlateau(Watcher):
     """Multiply the rate by `factor` after more than `patience` epochs in which a metric stands.
 
     Over a scheme, a cut multiplies all its later rates. An epoch without the metric, as with
     `fit(validation_freq=2)`, is not counted.
+
+    What it has seen is saved with the optimizer, in `.keras` and `.weights.h5` files: a
+    `keras.callbacks.BackupAndRestore` restores it; after `load_model` there is `recall(path)`.
 
     Args:
         monitor: the metric, by its name in the logs.
@@ -40,6 +32,8 @@ class ReduceLROnPlateau(Composite):
         min_lr: no cut goes below it.
         eps: a cut that would change the rate by no more is left out.
         scheduler: the scheme whose rate is cut; a constant rate by default.
+        min_delta: Keras' name of an absolute `threshold`, instead of it.
+        verbose: 1 prints a line at each cut.
         learning_rate: base rate; the optimizer's by default.
         per: the unit of `scheduler`.
 
@@ -48,7 +42,7 @@ class ReduceLROnPlateau(Composite):
 
     Source:
         `torch.optim.lr_scheduler.ReduceLROnPlateau`. (Keras' own fires an epoch earlier, has no
-        `eps` and only an absolute threshold.)
+        `eps` and only an absolute threshold, `min_delta`.)
 
     Example:
         >>> scheme = ReduceLROnPlateau(factor=0.5, patience=0, learning_rate=1.0)
@@ -56,8 +50,6 @@ class ReduceLROnPlateau(Composite):
         [1.0, 1.0, 1.0, 0.5, 0.5]
     """
 
-    monitor: str = "val_loss"
-    mode: Literal["auto", "min", "max"] = "auto"
     factor: Annotated[float, number("above 0 and below 1", lambda v: 0 < v < 1)] = 0.1
     patience: CountOrZero = 10
     threshold: NotNegative = 1e-4
@@ -65,71 +57,41 @@ class ReduceLROnPlateau(Composite):
     cooldown: CountOrZero = 0
     min_lr: NotNegative = 0.0
     eps: NotNegative = 1e-8
-    scheduler: LearningRateDecay | None = None
-
-    @property
-    def own_rate(self) -> float | None:
-        """Its own, or that of the scheme below."""
-        if self.learning_rate is None and self.scheduler is not None:
-            return self.scheduler.own_rate
-        return self.learning_rate
-
-    @property
-    def members(self) -> Sequence[LearningRateDecay]:
-        """The scheme below, if any."""
-        return [] if self.scheduler is None else [self.scheduler]
-
-    def __post_init__(self):
-        if self.scheduler is None:
-            self.per = self.per or "epoch"
-            LearningRateDecay.__post_init__(self)
-        else:
-            super().__post_init__()
-        self.reset()
+    min_delta: NotNegative | None = None
 
     def reset(self) -> None:
         """Forget what was seen, and the cuts."""
         self.best: float | None = None
         self.cut, self.num_bad, self.cooling = 1.0, 0, 0
 
-    def forget(self) -> None:
-        """Begin anew: no cuts, nothing seen."""
-        super().forget()
-        self.reset()
+    def memory(self) -> list[float]:
+        """The best value, the cut, and the counts."""
+        best = math.nan if self.best is None else self.best
+        return [best, self.cut, self.num_bad, self.cooling]
 
-    def direction(self) -> Literal["min", "max"]:
-        """Which way the metric gets better.
-
-        Raises:
-            ValueError: it is to be found out, and cannot be told.
-
-        Example:
-            >>> ReduceLROnPlateau(monitor="val_accuracy").direction()
-            'max'
-        """
-        if self.mode != "auto":
-            return self.mode
-        return direction_of(self.monitor, None if self._leader is None else self.model)
+    def recall_memory(self, memory: Sequence[float]) -> None:
+        """Go on from there."""
+        best, self.cut = (float(value) for value in memory[:2])
+        self.best = None if math.isnan(best) else best
+        self.num_bad, self.cooling = (int(value) for value in memory[2:])
 
     def value(self, step: int) -> float:
         """The rate after `step` steps, with the cuts that were made so far."""
-        whole = self.base if self.scheduler is None else self.scheduler.value(step)
-        return whole * self.cut
+        return self.whole(step) * self.cut
 
-    def momentum(self, step: int) -> float | None:
-        """The momentum of the scheme below."""
-        return None if self.scheduler is None else self.scheduler.momentum(step)
-
-    def observe(self, metric: float, rate: float) -> None:
+    def observe(self, metric: float, rate: float) -> bool:
         """See an epoch's metric, and cut where it is time.
 
         Args:
             metric: its value after the epoch.
             rate: the rate in effect.
+
+        Returns:
+            Whether it was.
         """
-        direction = self.direction()
+        direction, cut = self.direction(), self.cut
         best = WORST[direction] if self.best is None else self.best
-        if BETTER[direction, self.threshold_mode](metric, best, self.threshold):
+        if self._is_better(direction, metric, best):
             self.best, self.num_bad = metric, 0
         else:
             self.num_bad += 1
@@ -141,58 +103,121 @@ class ReduceLROnPlateau(Composite):
             if rate - reduced > self.eps:
                 self.cut *= reduced / rate
             self.cooling, self.num_bad = self.cooldown, 0
+        return self.cut != cut
 
-    def replay(self, metrics: Sequence[float], rates: Sequence[float] | None = None):
-        """See recorded metrics again from the start, to go on from there after a restart.
+    def _is_better(self, direction: str, metric: float, best: float) -> bool:
+        if self.min_delta is not None:
+            return BETTER[direction, "abs"](metric, best, self.min_delta)
+        return BETTER[direction, self.threshold_mode](metric, best, self.threshold)
+
+
+@final
+@scheme
+class GreedyLR(Watcher):
+    """Divide the rate by `factor` while a metric gets better, and multiply it by it while not.
+
+    Args:
+        monitor: the metric, by its name in the logs.
+        mode: "min" where less is better, "max" where more is, or "auto": what the model's metric
+            of that name says of itself, or Keras' own of that name.
+        factor: of a change, below 1.
+        patience: epochs in a row that are better, or not, before a change.
+        threshold: how much counts as better.
+        threshold_mode: "rel" takes it as a share of the best, "abs" as it is.
+        cooldown: epochs after a fall in which none is counted.
+        warmup: epochs after a rise in which none is counted.
+        min_lr: no fall goes below it.
+        max_lr: no rise goes above it.
+        eps: a change by no more is left out.
+        window_size: the metric is the mean of its last so many values; 1 takes it as it is.
+        reset_start: after so many falls in a row that end at `min_lr` all begins anew.
+        scheduler: the scheme whose rate is changed; a constant rate by default.
+        verbose: 1 prints a line at each change.
+        learning_rate: base rate; the optimizer's by default.
+        per: the unit of `scheduler`.
+
+    Source:
+        Transformers' `GreedyLR` (`smooth=True` is `window_size=50`); arXiv 2512.14527.
+
+    Example:
+        >>> scheme = GreedyLR(factor=0.5, patience=0, mode="min", learning_rate=0.25)
+        >>> scheme.replay([3.0, 2.0, 2.0])["learning_rate"].tolist()
+        [0.25, 0.5, 1.0, 0.5]
+    """
+
+    factor: Annotated[float, number("above 0 and below 1", lambda v: 0 < v < 1)] = 0.95
+    patience: CountOrZero = 10
+    threshold: NotNegative = 1e-6
+    threshold_mode: Literal["rel", "abs"] = "abs"
+    cooldown: CountOrZero = 0
+    warmup: CountOrZero = 0
+    min_lr: NotNegative = 1e-3
+    max_lr: Positive = 1.0
+    eps: NotNegative = 1e-8
+    window_size: Count = 1
+    reset_start: Count = 500
+
+    def reset(self) -> None:
+        """Forget what was seen, and the changes."""
+        self.best: float | None = None
+        self.cut, self.num_bad, self.num_good, self.waiting = 1.0, 0, 0, 0
+        self.left = self.reset_start
+        self.window: list[float] = []
+
+    def memory(self) -> list[float]:
+        """The best value, the factor, the counts, and the last values."""
+        best = math.nan if self.best is None else self.best
+        counts = [self.num_bad, self.num_good, self.waiting, self.left]
+        return [best, self.cut, *counts, *self.window]
+
+    def recall_memory(self, memory: Sequence[float]) -> None:
+        """Go on from there."""
+        best, self.cut = (float(value) for value in memory[:2])
+        self.best = None if math.isnan(best) else best
+        self.num_bad, self.num_good, self.waiting, self.left = (int(v) for v in memory[2:6])
+        self.window = [float(value) for value in memory[6:]]
+
+    def value(self, step: int) -> float:
+        """The rate after `step` steps, with the changes that were made so far."""
+        return self.whole(step) * self.cut
+
+    def observe(self, metric: float, rate: float) -> bool:
+        """See an epoch's metric, and change the rate where it is time.
 
         Args:
-            metrics: one an epoch, as the history has them.
-            rates: the rates that were in effect; needed where the scheme below counts steps.
+            metric: its value after the epoch.
+            rate: the rate in effect.
 
         Returns:
-            A table of `epoch` and `learning_rate`, one row more than metrics: the last rate is
-            that of the next epoch.
+            Whether it was.
         """
-        if self.per == "step" and rates is None:
-            raise ValueError("rates: the scheme counts steps; give the recorded rates too.")
-        self.reset()
-        self._leader = None  # the next training goes on from here, with whatever optimizer
-        curve = []
-        for epoch, metric in enumerate(metrics):
-            curve.append(self.value(epoch) if rates is None else rates[epoch])
-            self.observe(metric, curve[-1])
-        curve.append(self.value(len(metrics)))
-        return pd.DataFrame({"epoch": range(len(curve)), "learning_rate": curve})
+        self.window = [*self.window, metric][-self.window_size :]
+        metric, cut = sum(self.window) / len(self.window), self.cut
+        if self.waiting:
+            self.waiting -= 1
+            self.num_bad = self.num_good = 0
+            return False
+        direction = self.direction()
+        best = WORST[direction] if self.best is None else self.best
+        if BETTER[direction, self.threshold_mode](metric, best, self.threshold):
+            self.best, self.num_bad, self.num_good = metric, 0, self.num_good + 1
+        else:
+            self.num_bad, self.num_good = self.num_bad + 1, 0
+        if self.num_good > self.patience:
+            risen = min(rate / self.factor, self.max_lr)
+            self.cut *= risen / rate if risen - rate > self.eps else 1.0
+            self.waiting, self.num_good, self.left = self.warmup, 0, self.reset_start
+        elif self.num_bad > self.patience:
+            self._fall(rate)
+        return self.cut != cut
 
-    def on_train_begin(self, logs=None):
-        """Begin to lead."""
-        super().on_train_begin(logs)
-        self._epochs, self._observed, self._told = 0, False, False
-
-    def on_train_batch_end(self, batch, logs=None):
-        """See after the first batch, when the metrics are made, that the direction can be told."""
-        if not self._told:
-            self.direction()
-            self._told = True
-
-    def on_epoch_end(self, epoch, logs: Any = None):
-        """Log the rate in effect, then see the metric where the epoch has it."""
-        super().on_epoch_end(epoch, logs)
-        logs = logs or {}
-        self._epochs += 1
-        if self.monitor in logs:
-            assert self.leader.rate is not None  # an epoch has begun
-            self.observe(float(logs[self.monitor]), self.leader.rate)
-            self._observed = True
-            return
-        validated = any(name.startswith("val_") for name in logs)
-        if validated or not self.monitor.startswith("val_"):
-            self._miss(f"the logs have {', '.join(sorted(logs))}")
-
-    def on_train_end(self, logs=None):
-        """See that there was something to see."""
-        if self._epochs and not self._observed:
-            self._miss(f"the logs have {', '.join(logs or {})} in all {self._epochs} epochs")
-
-    def _miss(self, found: str) -> None:
-        raise ValueError(f"monitor: ReduceLROnPlateau needs {self.monitor!r}; {found}.")
+    def _fall(self, rate: float) -> None:
+        fallen = max(rate * self.factor, self.min_lr)
+        if rate - fallen > self.eps:
+            self.cut *= fallen / rate
+            rate = fallen
+        if rate <= self.min_lr * (1 + 1e-12):  # the product with the base may be rounded
+            self.left -= 1
+            if self.left <= 0:
+                self.reset()
+        self.waiting, self.num_bad = self.cooldown, 0

@@ -6,6 +6,7 @@ from typing import Annotated, final
 from .base import LearningRateDecay, TensorFlowDecay, scheme
 from .forms import polynomial, share
 from .rules import CountOrZero, Finite, NotNegative, Positive, Share, number
+from .spans import total
 
 
 @final
@@ -15,7 +16,7 @@ class PolynomialDecay(TensorFlowDecay):
 
     Args:
         learning_rate: the rate at step 0.
-        decay_steps: steps to the end rate.
+        decay_steps: steps to the end rate; those of the training by default.
         end_learning_rate: the rate there, and after it unless `cycle`.
         power: 1 is a straight line, 0 stays at `learning_rate`.
         cycle: whether the rate jumps up again after the end: `decay_steps` becomes its least
@@ -30,7 +31,7 @@ class PolynomialDecay(TensorFlowDecay):
         0.1
     """
 
-    decay_steps: Positive
+    decay_steps: Positive = total()
     end_learning_rate: Finite = 0.0001
     power: NotNegative = 1.0
     cycle: bool = False
@@ -50,7 +51,8 @@ class PolynomialLR(LearningRateDecay):
     """`base * (1 - step / total_iters) ** power`, then 0.
 
     Args:
-        total_iters: epochs to zero; with 0 the rate stays, as in PyTorch.
+        total_iters: epochs to zero, None for those of the training; with 0 the rate stays, as in
+            PyTorch.
         power: 1 is a straight line, 0 stays at the base rate.
         learning_rate: base rate; the optimizer's by default.
         per: "epoch" (default) or "step".
@@ -63,7 +65,7 @@ class PolynomialLR(LearningRateDecay):
         0.25
     """
 
-    total_iters: CountOrZero = 5
+    total_iters: CountOrZero = total(5)
     power: NotNegative = 1.0
 
     def value(self, step: int) -> float:
@@ -80,7 +82,8 @@ class LinearLR(LearningRateDecay):
     Args:
         start_factor: above 0, up to 1.
         end_factor: from 0 to 1.
-        total_iters: epochs to the end; with 0 the rate stays at the start, as in PyTorch.
+        total_iters: epochs to the end, None for those of the training; with 0 the rate stays at
+            the start, as in PyTorch.
         learning_rate: base rate; the optimizer's by default.
         per: "epoch" (default) or "step".
 
@@ -94,7 +97,7 @@ class LinearLR(LearningRateDecay):
 
     start_factor: Annotated[float, number("above 0, up to 1", lambda v: 0 < v <= 1)] = 1 / 3
     end_factor: Share = 1.0
-    total_iters: CountOrZero = 5
+    total_iters: CountOrZero = total(5)
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""

@@ -15,7 +15,7 @@ from .registration import Later, announce
 PACKAGE, EARLIER = "recipes", "learning_rate_decay"
 SCHEMES_IN = {
     "annealing": ("CosineRestartLR", "PiecewiseInterpolate", "SWALR"),
-    "compose": ("ChainedScheduler", "LambdaLR", "MultiplicativeLR", "SequentialLR", "Warmup"),
+    "compose": ("ChainedScheduler", "LambdaLR", "MultiplicativeLR", "SequentialLR"),
     "cosine": (
         "CosineAnnealingLR",
         "CosineAnnealingWarmRestarts",
@@ -34,7 +34,7 @@ SCHEMES_IN = {
     ),
     "inverse": ("InvDecay", "InverseSqrtSchedule", "NoamDecay", "RandomDecay", "SigmoidDecay"),
     "noise": ("NoisyLR",),
-    "plateau": ("ReduceLROnPlateau",),
+    "plateau": ("GreedyLR", "ReduceLROnPlateau"),
     "polynomial": ("LinearLR", "PolynomialDecay", "PolynomialLR"),
     "shrinking": ("CosineLRSchedule", "TriangularLRSchedule"),
     "stages": ("FlatCosine", "TriStageLRSchedule", "WSDSchedule"),
@@ -55,12 +55,14 @@ SCHEMES_IN = {
         "LinearScheduleWithWarmup",
         "PolynomialDecayScheduleWithWarmup",
     ),
+    "warmup": ("Warmup",),
 }
 OTHERS_IN = {
     "base": ("LearningRateDecay",),
     "finder": ("LearningRateFinder",),
     "momentum": ("CyclicMomentumAdam", "CyclicMomentumSGD"),
-    "table": ("TableSchedule",),
+    "lead": ("Lead",),
+    "table": ("SchemeSchedule", "TableSchedule"),
 }
 MODULE_OF = {name: module for module, held in {**SCHEMES_IN, **OTHERS_IN}.items() for name in held}
 
@@ -91,6 +93,7 @@ SHORT: dict[str, tuple[str, dict]] = {
     "cosine_with_min_lr": ("CosineScheduleWithWarmup", {}),
     "cosine_warmup_with_min_lr": ("CosineWithMinLRScheduleWithWarmupLRRate", {}),
     "warmup_stable_decay": ("WSDSchedule", {}),
+    "greedy": ("GreedyLR", {}),
     # timm, whose "cosine" and "constant" are Transformers'
     "tanh": ("TanhLRScheduler", {}),
     "step": ("StepLRScheduler", {}),

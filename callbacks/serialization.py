@@ -1,6 +1,8 @@
 """How what is here is saved: by a name registered at Keras, and by plain configurations."""
 
 import numbers
+from dataclasses import fields, is_dataclass
+from types import FunctionType
 
 import keras
 
@@ -34,3 +36,19 @@ def deserialized(value):
     if isinstance(value, dict) and "class_name" in value:
         return keras.saving.deserialize_keras_object(value)
     return value
+
+
+def is_saved(value) -> bool:
+    """Whether a parameter can be saved by names: each function in it is registered at Keras.
+
+    Example:
+        >>> is_saved([1, "step"]), is_saved(lambda step: 0.5**step)
+        (True, False)
+    """
+    if isinstance(value, list | tuple):
+        return all(map(is_saved, value))
+    if isinstance(value, FunctionType):
+        return keras.saving.get_registered_object(keras.saving.get_registered_name(value)) is value
+    if is_dataclass(value):
+        return all(is_saved(getattr(value, parameter.name)) for parameter in fields(value))
+    return not callable(value)

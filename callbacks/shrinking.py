@@ -7,6 +7,7 @@ from typing import final
 from .base import LearningRateDecay, scheme
 from .forms import cosine, polynomial, restarts
 from .rules import Finite, NotNegative, Positive, Unit
+from .spans import total
 
 
 @final
@@ -62,7 +63,7 @@ class CosineLRSchedule(LearningRateDecay):
         t_mult: by how much each cycle is longer than the one before.
         lr_period_updates: steps of the first cycle; by default what `max_update` leaves.
         lr_shrink: the factor of both rates from one cycle to the next.
-        max_update: steps of the training, without `lr_period_updates`.
+        max_update: steps of the training, without `lr_period_updates`; `fit` knows them.
         learning_rate: base rate, the upper one; the optimizer's by default.
         per: "step" (default) or "epoch".
 
@@ -81,11 +82,11 @@ class CosineLRSchedule(LearningRateDecay):
     t_mult: Positive = 1.0
     lr_period_updates: Positive | None = None
     lr_shrink: Finite = 0.1
-    max_update: Positive | None = None
+    max_update: Positive = total(unless=lambda s: s.lr_period_updates is not None)
     per: Unit = field(default="step", kw_only=True)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def check_lengths(self) -> None:
+        """There are steps to fall in."""
         fits = self.lr_period_updates is not None or (self.max_update or 0) > self.warmup_updates
         self._require("lr_period_updates", fits, "given, and max_update leaves no steps for it")
 

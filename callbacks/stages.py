@@ -8,6 +8,7 @@ from typing import Annotated, Literal, final
 from .base import LearningRateDecay, scheme
 from .forms import DECAYS, cosine, half_cosine, polynomial, share
 from .rules import Count, Finite, NotNegative, NotZero, Positive, Share, Unit, listed
+from .spans import SHARES, total
 
 RISES = {
     "linear": lambda fraction: fraction,
@@ -22,9 +23,11 @@ class WSDSchedule(LearningRateDecay):
     """Warm-up, a stable phase at the base rate, and a decay, after which the least rate stays.
 
     Args:
-        num_warmup_steps: steps of the way up, from the least rate.
-        num_decay_steps: steps of the way down.
-        num_training_steps: steps of all three; the stable phase has what the others leave.
+        num_warmup_steps: steps of the way up, from the least rate; a float below 1 is a share of
+            the training.
+        num_decay_steps: steps of the way down, or such a share.
+        num_training_steps: steps of all three, by default those of the training; the stable phase
+            has what the others leave.
         num_stable_steps: steps of the stable phase; or give `num_training_steps`.
         warmup_type: "linear", "cosine" or "1-sqrt".
         decay_type: the same.
@@ -42,20 +45,15 @@ class WSDSchedule(LearningRateDecay):
         [0.5, 1.0, 1.0, 0.5, 0.0]
     """
 
-    num_warmup_steps: NotNegative
-    num_decay_steps: NotNegative
-    num_training_steps: NotNegative | None = None
+    num_warmup_steps: NotNegative = field(metadata=SHARES)
+    num_decay_steps: NotNegative = field(metadata=SHARES)
+    num_training_steps: NotNegative = total(unless=lambda s: s.num_stable_steps is not None)
     num_stable_steps: Finite | None = None
     warmup_type: Literal["linear", "cosine", "1-sqrt"] = "linear"
     decay_type: Literal["linear", "cosine", "1-sqrt"] = "cosine"
     min_lr_ratio: Finite = 0.0
     num_cycles: Finite = 0.5
     per: Unit = field(default="step", kw_only=True)
-
-    def __post_init__(self):
-        super().__post_init__()
-        given = self.num_stable_steps is not None or self.num_training_steps is not None
-        self._require("num_stable_steps", given, "given, and num_training_steps neither")
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
@@ -93,7 +91,7 @@ class TriStageLRSchedule(LearningRateDecay):
         phase_ratio: the shares of the three in `max_update`, instead of their steps.
         init_lr_scale: where it starts, as a share of the base rate.
         final_lr_scale: where it ends and stays, as a share of the base rate.
-        max_update: steps of all three, with `phase_ratio`.
+        max_update: steps of all three, with `phase_ratio`; those of the training by default.
         learning_rate: base rate; the optimizer's by default.
         per: "step" (default) or "epoch".
 
@@ -120,13 +118,11 @@ class TriStageLRSchedule(LearningRateDecay):
     ) = None
     init_lr_scale: Finite = 0.01
     final_lr_scale: Positive = 0.01
-    max_update: Count | None = None
+    max_update: Count = total(unless=lambda s: s.phase_ratio is None)
     per: Unit = field(default="step", kw_only=True)
 
-    def __post_init__(self):
-        super().__post_init__()
-        total = self.phase_ratio is None or self.max_update is not None
-        self._require("max_update", total, "given, which phase_ratio needs")
+    def check_lengths(self) -> None:
+        """There are steps to fall in."""
         self._require("decay_steps", self._phases[2] > 0, "above 0")
 
     @property
@@ -150,7 +146,7 @@ class FlatCosine(LearningRateDecay):
     """The base rate for most of the training, then half a cosine to nearly nothing.
 
     Args:
-        total_steps: steps to the end.
+        total_steps: steps to the end; those of the training by default.
         pct_start: the share of them at the base rate.
         div_final: the end is the base rate divided by this.
         learning_rate: base rate; the optimizer's by default.
@@ -165,7 +161,7 @@ class FlatCosine(LearningRateDecay):
         (1.0, 0.625, 0.25)
     """
 
-    total_steps: Positive
+    total_steps: Positive = total()
     pct_start: Share = 0.75
     div_final: NotZero = 1e5
     per: Unit = field(default="step", kw_only=True)

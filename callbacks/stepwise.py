@@ -7,6 +7,7 @@ from typing import final
 
 from .base import LearningRateDecay, scheme
 from .rules import Count, CountOrZero, Finite, Share, Unit
+from .spans import SHARES, total
 
 
 @final
@@ -15,7 +16,7 @@ class PiecewiseConstantDecay(LearningRateDecay):
     """`values[i]` up to and including `boundaries[i]`, the last value after the last boundary.
 
     Args:
-        boundaries: steps, ascending.
+        boundaries: steps, ascending; floats below 1 are shares of the training.
         values: one rate more than boundaries.
         learning_rate: not used; the values are the rates.
         per: "step" (default) or "epoch".
@@ -29,12 +30,12 @@ class PiecewiseConstantDecay(LearningRateDecay):
         (0.1, 0.05, 0.01)
     """
 
-    boundaries: Sequence[int]
+    boundaries: Sequence[float] = field(metadata=SHARES)
     values: Sequence[float]
     per: Unit = field(default="step", kw_only=True)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def check_lengths(self) -> None:
+        """Boundaries ascend, and have values."""
         ascending = list(self.boundaries) == sorted(set(self.boundaries))
         self._require("boundaries", ascending, "ascending")
         fits = len(self.values) == len(self.boundaries) + 1
@@ -78,7 +79,7 @@ class MultiStepLR(LearningRateDecay):
     """`base * gamma ** (milestones reached)`; a milestone that is named twice cuts twice.
 
     Args:
-        milestones: epochs of the cuts, in any order.
+        milestones: epochs of the cuts, in any order; floats below 1 are shares of the training.
         gamma: the factor of a cut.
         learning_rate: base rate; the optimizer's by default.
         per: "epoch" (default) or "step".
@@ -91,11 +92,11 @@ class MultiStepLR(LearningRateDecay):
         0.25
     """
 
-    milestones: Sequence[int]
+    milestones: Sequence[float] = field(metadata=SHARES)
     gamma: Finite = 0.1
 
-    def __post_init__(self):
-        super().__post_init__()
+    def check_lengths(self) -> None:
+        """Milestones are steps."""
         self._require("milestones", all(m >= 0 for m in self.milestones), "epochs from 0 up")
 
     def value(self, step: int) -> float:
@@ -124,7 +125,7 @@ class ConstantLR(LearningRateDecay):
     """
 
     factor: Share = 1 / 3
-    total_iters: CountOrZero = 5
+    total_iters: CountOrZero = total(5)
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""

@@ -1,16 +1,33 @@
 """A scheme's table inside the graph: rates are looked up there, and nothing is computed."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import keras
+import numpy as np
 
-from .serialization import registered
+from .serialization import deserialized, registered, serialized
+
+
+class _Table(keras.optimizers.schedules.LearningRateSchedule):
+    """Looks the rate of a step up."""
+
+    def __init__(self, rates: Any):
+        super().__init__()
+        if not len(rates):
+            raise ValueError("rates: the table is empty; num_steps is a whole number from 1 up.")
+        self.rates = np.asarray(rates, "float64")
+        self._table = self.rates.astype("float32")
+
+    def __call__(self, step):
+        """The rate of a step, a scalar of any integer or float type."""
+        row = keras.ops.minimum(keras.ops.cast(step, "int32"), len(self._table) - 1)
+        return keras.ops.take(keras.ops.convert_to_tensor(self._table), row)
 
 
 @final
 @registered
-class TableSchedule(keras.optimizers.schedules.LearningRateSchedule):
+class TableSchedule(_Table):
     """A schedule that looks its rate up; after the last entry the rate stays.
 
     Args:
@@ -22,16 +39,43 @@ class TableSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, rates: Sequence[float]):
-        super().__init__()
-        if not len(rates):
-            raise ValueError("rates: the table is empty; num_steps is a whole number from 1 up.")
-        self.rates = [float(rate) for rate in rates]
-
-    def __call__(self, step):
-        """The rate of a step, a scalar of any integer or float type."""
-        row = keras.ops.minimum(keras.ops.cast(step, "int32"), len(self.rates) - 1)
-        return keras.ops.take(keras.ops.convert_to_tensor(self.rates, "float32"), row)
+        super().__init__(rates)
 
     def get_config(self):
         """The table."""
-        return {"rates": self.rates}
+        return {"rates": self.rates.tolist()}
+
+
+@final
+@registered
+class SchemeSchedule(_Table):
+    """The table of a scheme, saved as the scheme: of a million steps a few lines are kept.
+
+    Args:
+        scheme: of `callbacks`, without a momentum or a plateau.
+        num_steps: length of the table.
+        steps_per_epoch: batches an epoch, where the scheme counts epochs.
+
+    Example:
+        >>> import callbacks
+        >>> schedule = SchemeSchedule(callbacks.StepLR(1, learning_rate=0.5), 4, 2)
+        >>> [round(float(schedule(step)), 3) for step in range(4)]
+        [0.5, 0.5, 0.05, 0.05]
+    """
+
+    def __init__(self, scheme, num_steps: int, steps_per_epoch: int | None = None):
+        super().__init__(scheme.rates(num_steps, steps_per_epoch))
+        self.scheme, self.num_steps, self.steps_per_epoch = scheme, num_steps, steps_per_epoch
+
+    def get_config(self):
+        """The scheme, and the length of its table."""
+        return {
+            "scheme": serialized(self.scheme),
+            "num_steps": self.num_steps,
+            "steps_per_epoch": self.steps_per_epoch,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]):
+        """The schedule that `get_config` described."""
+        return cls(deserialized(config["scheme"]), config["num_steps"], config["steps_per_epoch"])

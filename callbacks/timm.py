@@ -9,13 +9,14 @@ from .base import LearningRateDecay, scheme
 from .forms import half_cosine, polynomial, restarts
 from .noise import Noisy
 from .rules import CountOrZero, Finite, NotNegative, Positive
+from .spans import SHARES, total
 
 
 @dataclass(eq=False)
 class TimmScheduler(Noisy, LearningRateDecay, ABC):
     """What timm's schemes share. At step 0 each has the base rate, or the start of its warm-up."""
 
-    warmup_t: NotNegative = field(default=0, kw_only=True)
+    warmup_t: NotNegative = field(default=0, kw_only=True, metadata=SHARES)
     warmup_lr_init: NotNegative = field(default=0.0, kw_only=True)
 
     @property
@@ -47,7 +48,7 @@ class TimmScheduler(Noisy, LearningRateDecay, ABC):
 class Cycles(TimmScheduler, ABC):
     """Cycles, each from the base rate down to `lr_min`, maybe longer and lower than the last."""
 
-    t_initial: Positive = field()
+    t_initial: Positive = total()
     lr_min: NotNegative = 0.0
     cycle_mul: Positive = 1.0
     cycle_decay: Finite = 1.0
@@ -78,14 +79,15 @@ class CosineLRScheduler(Cycles):
     """Half cosines from the base rate to `lr_min`, with a warm-up, k-decay and noise.
 
     Args:
-        t_initial: length of the first cycle.
+        t_initial: length of the first cycle; that of the training by default.
         lr_min: the rate at the end of each cycle, and after the last.
         cycle_mul: by how much each cycle is longer than the one before.
         cycle_decay: by how much each starts lower.
         cycle_limit: how many there are.
         warmup_prefix: whether the cycles begin after the warm-up; else they run on below it.
         k_decay: above 1, the rate stays up for longer.
-        warmup_t: length of a straight line to the base rate; 0 has none.
+        warmup_t: length of a straight line to the base rate; 0 has none, and a float below 1 is a
+            share of the training.
         warmup_lr_init: where that line starts.
         noise_range_t: where the rate has noise; this and what follows is as in `NoisyLR`.
         noise_pct: its limit.
@@ -116,7 +118,7 @@ class TanhLRScheduler(Cycles):
     """Falls along a hyperbolic tangent: stays up, falls, and stays down.
 
     Args:
-        t_initial: length of the first cycle.
+        t_initial: length of the first cycle; that of the training by default.
         lb: the tangent's argument at the start of a cycle, below `ub`.
         ub: its argument at the end.
         lr_min: the rate to which each cycle falls, and after the last.
@@ -165,7 +167,7 @@ class PolyLRScheduler(Cycles):
     """Powers of the time that is left in a cycle, with a warm-up, k-decay and noise.
 
     Args:
-        t_initial: length of the first cycle.
+        t_initial: length of the first cycle; that of the training by default.
         power: 1 is a straight line; below 1 the rate stays up for longer.
         lr_min: the rate at the end of each cycle, and after the last.
         cycle_mul: by how much each cycle is longer than the one before.
@@ -173,7 +175,8 @@ class PolyLRScheduler(Cycles):
         cycle_limit: how many there are.
         warmup_prefix: whether the cycles begin after the warm-up; else they run on below it.
         k_decay: above 1, the rate stays up for longer.
-        warmup_t: length of a straight line to the base rate; 0 has none.
+        warmup_t: length of a straight line to the base rate; 0 has none, and a float below 1 is a
+            share of the training.
         warmup_lr_init: where that line starts.
         noise_range_t: where the rate has noise; this and what follows is as in `NoisyLR`.
         noise_pct: its limit.

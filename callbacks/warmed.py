@@ -7,13 +7,14 @@ from typing import final
 from .base import LearningRateDecay, scheme
 from .forms import half_cosine, polynomial
 from .rules import Finite, NotNegative, Unit
+from .spans import SHARES, total
 
 
 @dataclass(eq=False)
 class Warmed(LearningRateDecay, ABC):
     """What the family shares: the line, and then a factor of the base rate."""
 
-    num_warmup_steps: NotNegative = field()
+    num_warmup_steps: NotNegative = field(metadata=SHARES)
     per: Unit = field(default="step", kw_only=True)
 
     def value(self, step: int) -> float:
@@ -35,7 +36,7 @@ class Warmed(LearningRateDecay, ABC):
 class WarmedUntil(Warmed, ABC):
     """A scheme that knows the end."""
 
-    num_training_steps: NotNegative = field()
+    num_training_steps: NotNegative = total()
 
     def progress(self, step: float) -> float:
         """The share of the steps after the warm-up; above 1 after the end."""
@@ -49,8 +50,8 @@ class LinearScheduleWithWarmup(WarmedUntil):
     """A straight line up to the base rate, and one down to 0.
 
     Args:
-        num_warmup_steps: steps of the way up.
-        num_training_steps: steps of both.
+        num_warmup_steps: steps of the way up; a float below 1 is a share of the training.
+        num_training_steps: steps of both; those of the training by default.
         learning_rate: base rate; the optimizer's by default.
         per: "step" (default) or "epoch".
 
@@ -75,8 +76,8 @@ class CosineScheduleWithWarmup(WarmedUntil):
     """A straight line up to the base rate, then a cosine, which goes on as such after the end.
 
     Args:
-        num_warmup_steps: steps of the way up.
-        num_training_steps: steps of both.
+        num_warmup_steps: steps of the way up; a float below 1 is a share of the training.
+        num_training_steps: steps of both; those of the training by default.
         num_cycles: waves of the cosine; a half goes down once.
         min_lr: the least rate. This or `min_lr_rate`.
         min_lr_rate: the least rate as a share of the base rate; 0 by default.
@@ -112,8 +113,8 @@ class CosineWithMinLRScheduleWithWarmupLRRate(WarmedUntil):
     """The same one step earlier: the first step has a rate already, and the last one the least.
 
     Args:
-        num_warmup_steps: steps of the way up.
-        num_training_steps: steps of both.
+        num_warmup_steps: steps of the way up; a float below 1 is a share of the training.
+        num_training_steps: steps of both; those of the training by default.
         num_cycles: waves of the cosine; a half goes down once.
         min_lr: the least rate. This or `min_lr_rate`.
         min_lr_rate: the least rate as a share of the base rate; 0 by default.
@@ -158,8 +159,8 @@ class CosineWithHardRestartsScheduleWithWarmup(WarmedUntil):
     """A straight line up to the base rate, then half cosines one after another, then 0.
 
     Args:
-        num_warmup_steps: steps of the way up.
-        num_training_steps: steps of all.
+        num_warmup_steps: steps of the way up; a float below 1 is a share of the training.
+        num_training_steps: steps of all; those of the training by default.
         num_cycles: how many half cosines; of 2.5, the last ends half-way.
         learning_rate: base rate; the optimizer's by default.
         per: "step" (default) or "epoch".
@@ -188,8 +189,8 @@ class PolynomialDecayScheduleWithWarmup(WarmedUntil):
     """A straight line up to the base rate, then a power of the time that is left, to `lr_end`.
 
     Args:
-        num_warmup_steps: steps of the way up.
-        num_training_steps: steps of both.
+        num_warmup_steps: steps of the way up; a float below 1 is a share of the training.
+        num_training_steps: steps of both; those of the training by default.
         lr_end: the rate at the end, and after it.
         power: 1 is a straight line.
         learning_rate: base rate; the optimizer's by default.
@@ -225,7 +226,7 @@ class ConstantScheduleWithWarmup(Warmed):
     """A straight line up to the base rate, then that.
 
     Args:
-        num_warmup_steps: steps of the way up.
+        num_warmup_steps: steps of the way up; a float below 1 is a share of the training.
         learning_rate: base rate; the optimizer's by default.
         per: "step" (default) or "epoch".
 

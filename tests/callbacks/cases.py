@@ -43,6 +43,9 @@ EXAMPLES = {
     "CyclicLR": lambda: callbacks.CyclicLR(0.01, 0.1, step_size_up=3, mode="exp_range", gamma=0.9),
     "ExponentialDecay": lambda: callbacks.ExponentialDecay(0.1, 3, 0.5, staircase=True),
     "ExponentialLR": lambda: callbacks.ExponentialLR(0.9, learning_rate=0.3),
+    "GreedyLR": lambda: callbacks.GreedyLR(
+        "loss", factor=0.5, scheduler=callbacks.ExponentialLR(0.9, learning_rate=0.1)
+    ),
     "InverseTimeDecay": lambda: callbacks.InverseTimeDecay(0.1, 3, 0.5),
     "LambdaLR": lambda: callbacks.LambdaLR(halve),
     "LinearCosineDecay": lambda: callbacks.LinearCosineDecay(0.1, 10, num_periods=1.5),

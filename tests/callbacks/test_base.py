@@ -42,7 +42,9 @@ def test_table_and_plot(name):
     axes = Figure().subplots()
     assert scheme.plot(12, ax=axes) is axes
     callbacks.StepLR(3).plot(12, ax=axes)
-    assert [line.get_label() for line in axes.lines] == [name, "StepLR"]
+    labels = [line.get_label() for line in axes.lines]
+    assert labels[0].startswith(f"{name}(")
+    assert labels[1] == "StepLR(3)"
     assert axes.lines[0].get_ydata().tolist() == table["learning_rate"].tolist()
 
 
@@ -56,3 +58,27 @@ def test_a_product_is_a_chain():
     assert chain.value(7) == pytest.approx(cosine.value(7) * 0.25)
     with pytest.raises(TypeError):
         cosine * 2
+
+
+def test_the_legend_tells_schemes_of_one_class_apart_and_the_momentum_has_its_axis():
+    axes = Figure().subplots()
+    for size in (3, 5):
+        callbacks.StepLR(size, gamma=0.5).plot(12, ax=axes)
+    for top in (0.1, 0.2):
+        callbacks.OneCycleLR(top).plot(12, ax=axes)
+    callbacks.CosineDecay(0.1).plot(12, ax=axes)
+    labels = [text.get_text() for text in axes.get_legend().texts]
+    assert labels == [
+        "StepLR(3, gamma=0.5)",
+        "StepLR(5, gamma=0.5)",
+        "OneCycleLR(0.1)",
+        "OneCycleLR(0.2)",
+        "CosineDecay(0.1)",
+        "OneCycleLR(0.1): momentum",
+        "OneCycleLR(0.2): momentum",
+    ]
+    (right,) = [one for one in axes.figure.axes if one is not axes]
+    cycle = callbacks.OneCycleLR(0.1).over(12)
+    assert right.lines[0].get_ydata().tolist() == [cycle.momentum(step) for step in range(12)]
+    assert right.get_ylabel() == "momentum"
+    assert axes.get_xlabel() == "epoch or step"

@@ -106,3 +106,72 @@ def test_bad_parameters_fail_at_construction(parameters, culprit):
 def test_no_suggestion_before_the_test():
     with pytest.raises(ValueError, match="run fit with it first"):
         callbacks.LearningRateFinder().suggestion  # noqa: B018
+
+
+def test_a_fit_that_is_too_short_is_refused_and_run_goes_on_through_the_data():
+    model = build(keras.optimizers.Adam(0.0123))
+    finder = callbacks.LearningRateFinder(1e-5, 30.0, num_steps=120)
+    with pytest.raises(
+        ValueError, match=r"^num_steps: the range test has 120 steps and this fit 8"
+    ):
+        model.fit(X, Y, batch_size=32, epochs=1, verbose=0, callbacks=[finder])
+    assert int(model.optimizer.iterations) == 0
+    assert finder.run(model, X, Y, batch_size=32) is finder
+    assert len(finder.to_frame()) > 40
+    assert 1e-4 < finder.suggestion < 1.0
+    assert int(model.optimizer.iterations) == 0
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.0123)
+
+
+def test_a_test_that_did_not_get_through_suggests_nothing():
+    model = build(keras.optimizers.Adam(0.0123))
+    finder = callbacks.LearningRateFinder(1e-5, 30.0, num_steps=120)
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 7
+
+    model.fit(X, Y, batch_size=16, epochs=20, verbose=0, callbacks=[finder, Stop()])
+    with pytest.raises(ValueError, match=r"ended after 8 of its 120 steps, at the rate 2\.4e-05"):
+        finder.suggestion  # noqa: B018
+    assert all(np.isnan(rate) for rate in finder.suggestions.values())
+
+
+def test_every_suggestion_has_its_name_and_a_line_in_the_plot(found):
+    finder = found[2]
+    suggestions = finder.suggestions
+    assert list(suggestions) == ["descent", "minimum", "steep", "valley", "slide"]
+    assert suggestions["descent"] == finder.suggestion
+    table = finder.to_frame()
+    assert suggestions["minimum"] < table["learning_rate"].max() / 10
+    labels = [text.get_text() for text in finder.plot(ax=Figure().subplots()).get_legend().texts]
+    known = [name for name, rate in suggestions.items() if np.isfinite(rate)]
+    assert labels == ["loss", "smoothed", *(f"{name} {suggestions[name]:.2g}" for name in known)]
+    with pytest.raises(ValueError, match=r"Unknown suggestion: 'vally'\. Did you mean 'valley'"):
+        finder.suggest("vally")
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_an_optimizer_with_a_schedule_has_it_back(trained):
+    schedule = callbacks.CosineDecay(0.01, 1000).as_schedule(1000)
+    model = build(keras.optimizers.SGD(schedule))
+    if trained:  # the schedule is in the compiled step already
+        model.fit(X, Y, batch_size=32, verbose=0)
+    before = [v.numpy() for v in [*model.variables, *model.optimizer.variables]]
+    finder = callbacks.LearningRateFinder(1e-5, 300.0, num_steps=100).run(
+        model, X, Y, batch_size=32
+    )
+    for variable, value in zip([*model.variables, *model.optimizer.variables], before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    losses = finder.to_frame()["loss"]
+    assert losses.iloc[-1] > 2 * losses.min()  # the rates of the test were those of the steps
+    assert model.optimizer._learning_rate is schedule
+    expected = build(keras.optimizers.SGD(schedule))
+    if trained:
+        expected.fit(X, Y, batch_size=32, verbose=0)
+    for one in (model, expected):
+        keras.utils.set_random_seed(1)
+        one.layers[3].rate = 0.0
+        one.fit(X, Y, batch_size=32, shuffle=False, verbose=0)
+    for one, other in zip(model.trainable_variables, expected.trainable_variables, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=0.02)

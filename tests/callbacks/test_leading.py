@@ -33,7 +33,7 @@ def test_the_rate_of_each_step_is_the_schemes(name):
         optimizer = callbacks.CyclicMomentumSGD(0.5, momentum=0.5)
     else:
         optimizer = keras.optimizers.SGD(0.5)
-    if name == "ReduceLROnPlateau":
+    if name in ("GreedyLR", "ReduceLROnPlateau"):
         copy = copy.scheduler
         options = {"validation_data": (X, X)}
     else:

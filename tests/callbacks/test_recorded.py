@@ -26,7 +26,7 @@ def test_every_scheme_but_our_own_has_a_recorded_curve():
     }
     elsewhere = {"Warmup", *FORMULAS} | {case["scheme"] for case in ANCHORS}
     missing = {cls for name, cls in callbacks.SCHEMES.items() if not {name, cls} & recorded}
-    assert missing - elsewhere == {"NoisyLR", "SWALR"}  # beside PyTorch itself, in test_torch.py
+    assert missing - elsewhere == {"GreedyLR", "NoisyLR", "SWALR"}  # each has a file of its own
     assert set(EXAMPLES) == set(callbacks.SCHEMES.values())
 
 

@@ -1,10 +1,13 @@
 """The table inside compiled graphs, at every boundary, and Keras' own schedules beside it."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 
 import callbacks
+from tests.callbacks.cases import halve
 from tests.callbacks.fitting import run_with_backend
 
 BOUNDARIES = 50
@@ -145,7 +148,7 @@ def follow_weight(rate, steps, steps_per_execution=1):
 
 def test_epochs_become_steps():
     schedule = callbacks.StepLR(2, gamma=0.5, learning_rate=1.0).as_schedule(9, steps_per_epoch=2)
-    assert schedule.rates == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25]
+    assert schedule.rates.tolist() == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25]
     with pytest.raises(ValueError, match=r"steps_per_epoch: StepLR counts epochs"):
         callbacks.StepLR(2).as_schedule(9)
 
@@ -153,12 +156,54 @@ def test_epochs_become_steps():
 def test_the_table_survives_saving(tmp_path):
     schedule = callbacks.CosineDecay(0.1, 10).as_schedule(12)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
-    assert copy.rates == schedule.rates
+    assert copy.rates.tolist() == schedule.rates.tolist()
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(schedule), "mse")
     model.train_on_batch(np.ones((2, 1)), np.ones((2, 1)))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.optimizer.get_config()["learning_rate"]["config"]["rates"] == schedule.rates
+    saved = loaded.optimizer.get_config()["learning_rate"]["config"]
+    assert saved["scheme"]["config"] == callbacks.CosineDecay(0.1, 10).get_config()
     with pytest.raises(ValueError, match="rates: the table is empty"):
         callbacks.TableSchedule([])
+
+
+def test_a_million_steps_are_saved_as_their_scheme():
+    scheme = callbacks.Warmup(callbacks.CosineDecay(0.1), 0.01)
+    schedule = scheme.as_schedule(1_000_000)
+    text = json.dumps(keras.saving.serialize_keras_object(schedule))
+    assert len(text) < 2000
+    copy = keras.saving.deserialize_keras_object(json.loads(text))
+    np.testing.assert_array_equal(copy.rates, schedule.rates)
+    expected = callbacks.Warmup(callbacks.CosineDecay(0.1, 990_000), 10_000)
+    for step in (0, 9_999, 10_000, 500_000, 999_999):
+        assert schedule.rates[step] == expected.value(step)
+        assert float(schedule(step)) == pytest.approx(expected.value(step), rel=1e-6, abs=1e-12)
+    assert scheme.missing  # its own length is not taken from the schedule
+
+
+def test_a_function_that_is_not_registered_is_saved_as_its_table():
+    scheme = callbacks.LambdaLR(lambda step: 0.5**step, learning_rate=1.0, per="step")
+    schedule = scheme.as_schedule(4)
+    assert type(schedule) is callbacks.TableSchedule
+    assert schedule.get_config() == {"rates": [1.0, 0.5, 0.25, 0.125]}
+    registered = callbacks.LambdaLR(halve, learning_rate=1.0, per="step").as_schedule(4)
+    assert type(registered) is callbacks.SchemeSchedule
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(registered))
+    np.testing.assert_array_equal(copy.rates, schedule.rates)
+
+
+def test_what_a_schedule_cannot_do_is_refused():
+    with pytest.raises(ValueError, match=r"^OneCycleLR drives the momentum.*cycle_momentum=False"):
+        callbacks.OneCycleLR(0.1, total_steps=8).as_schedule(8)
+    assert len(callbacks.OneCycleLR(0.1, cycle_momentum=False).as_schedule(8).rates) == 8
+    with pytest.raises(ValueError, match=r"^learning_rate: StepLR as a schedule has none"):
+        callbacks.StepLR(1).as_schedule(4, steps_per_epoch=2)
+    with pytest.raises(ValueError, match=r"^learning_rate: Warmup as a schedule has none"):
+        callbacks.Warmup(callbacks.StepLR(1), 1).as_schedule(4, steps_per_epoch=2)
+    with pytest.raises(ValueError, match=r"^ReduceLROnPlateau needs the metrics"):
+        callbacks.ReduceLROnPlateau(learning_rate=0.1).as_schedule(4, steps_per_epoch=2)
+    scheme = callbacks.StepLR(1)
+    with pytest.raises(ValueError, match="learning_rate"):
+        scheme.as_schedule(4, steps_per_epoch=2)
+    assert scheme.value(0) == 1.0  # as before

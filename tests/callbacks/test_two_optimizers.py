@@ -127,17 +127,6 @@ def fit_once(model, scheme):
     model.fit(X, X, batch_size=2, verbose=0, callbacks=[scheme])
 
 
-def test_of_a_multi_optimizer_one_is_led():
-    parts = [keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.5)]
-    mapping = keras.optimizers.OptimizerMap(parts[0], {".*kernel": parts[1]})
-    model = linear_model(keras.optimizers.MultiOptimizer(mapping))
-    with pytest.raises(ValueError, match=r"^optimizer: StepLR leads one, and a MultiOptimizer"):
-        model.fit(X, X, verbose=0, callbacks=[callbacks.StepLR(1)])
-    scheme = callbacks.StepLR(1, gamma=0.5, optimizer=parts[1])
-    model.fit(X, X, epochs=2, verbose=0, callbacks=[scheme])
-    assert [float(part.learning_rate) for part in parts] == [0.5, 0.25]
-
-
 def test_a_frozen_model_and_a_gradient_that_is_infinite_are_no_fault():
     frozen = linear_model(keras.optimizers.SGD(0.5))
     frozen.trainable = False

@@ -1,0 +1,72 @@
+"""The calls of `fit` by which a scheme leads a number."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import keras
+
+from .leading import Leader
+from .memory import attach
+from .optimizers import Target
+
+
+class Led(keras.callbacks.Callback, ABC):
+    """A callback that lets a scheme lead a target through a training."""
+
+    _target: Target | None = None
+    _leader: Leader | None = None
+
+    @abstractmethod
+    def leads(self) -> Any:
+        """The scheme that leads."""
+
+    @abstractmethod
+    def target_in(self, model: keras.Model) -> Target:
+        """What is led in a model."""
+
+    @property
+    def leader(self) -> Leader:
+        """What leads, once training has begun."""
+        assert self._leader is not None
+        return self._leader
+
+    def set_model(self, model):
+        """Note how the optimizer is when `fit` is called: nothing is restored yet."""
+        super().set_model(model)
+        try:
+            self._target = self.target_in(model)
+        except (ValueError, AttributeError):  # no optimizer, as for predict; fit says so
+            self._target = None
+            return
+        if self.leads().watchers:
+            attach(self._target, self.leads())
+
+    def on_train_begin(self, logs=None):
+        """Check that the target can be led."""
+        target = self._target or self.target_in(self.model)
+        self._leader = Leader(self.leads(), target, self.params or {}, before=self._leader)
+        for watcher in self.leads().watchers:
+            watcher.begin_watch(self.model)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Set the epoch's rate where epochs are counted."""
+        self.leader.begin_epoch(epoch)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Set the step's rate where steps are counted."""
+        self.leader.begin_batch(batch)
+
+    def on_epoch_end(self, epoch, logs: Any = None):
+        """See that the optimizer is used, log what is in effect, and let a plateau see the logs."""
+        self.leader.end_epoch()
+        logs = {} if logs is None else logs
+        if self.leader.rate is not None:
+            logs[self.leader.target.name] = self.leader.rate
+            logs.update(self.leader.target.others())
+        for watcher, time in self.leads().at_work(self.leader.step):
+            watcher.see(logs, time, epoch)
+
+    def on_train_end(self, logs=None):
+        """Let a plateau say that it has seen nothing."""
+        for watcher in self.leads().watchers:
+            watcher.end_watch(logs or {})

@@ -1,0 +1,201 @@
+"""Lengths that `fit` tells: totals that nobody types, and shares of them."""
+
+import keras
+import numpy as np
+import pytest
+
+import callbacks
+from callbacks.spans import NOTE
+from tests.callbacks.cases import EXAMPLES
+from tests.callbacks.fitting import X, fit, linear_model
+
+EPOCHS, STEPS = 4, 4  # of eight pictures in batches of two
+TOTAL = EPOCHS * STEPS
+
+# A scheme without its total, and with it.
+TOTALS = {
+    "ConstantLR": lambda total: callbacks.ConstantLR(0.5, total),
+    "CosineAnnealingLR": lambda total: callbacks.CosineAnnealingLR(total, per="epoch"),
+    "CosineDecay": lambda total: callbacks.CosineDecay(0.1, total),
+    "CosineDecay by epochs": lambda total: callbacks.CosineDecay(0.1, total, per="epoch"),
+    "CosineLRScheduler": lambda total: callbacks.CosineLRScheduler(total),
+    "CosineScheduleWithWarmup": lambda total: callbacks.CosineScheduleWithWarmup(3, total),
+    "FlatCosine": lambda total: callbacks.FlatCosine(total),
+    "LinearCosineDecay": lambda total: callbacks.LinearCosineDecay(0.1, total),
+    "LinearLR": lambda total: callbacks.LinearLR(1.0, 0.1, total),
+    "LinearScheduleWithWarmup": lambda total: callbacks.LinearScheduleWithWarmup(3, total),
+    "NoisyLinearCosineDecay": lambda total: callbacks.NoisyLinearCosineDecay(0.1, total),
+    "OneCycleLR": lambda total: callbacks.OneCycleLR(0.1, total, cycle_momentum=False),
+    "PolyLRScheduler": lambda total: callbacks.PolyLRScheduler(total),
+    "PolynomialDecay": lambda total: callbacks.PolynomialDecay(0.1, total),
+    "PolynomialLR": lambda total: callbacks.PolynomialLR(total),
+    "TanhLRScheduler": lambda total: callbacks.TanhLRScheduler(total),
+    "WSDSchedule": lambda total: callbacks.WSDSchedule(3, 5, total),
+}
+
+
+def rates_of(scheme, **options):
+    watch, _ = fit(linear_model(keras.optimizers.SGD(0.5)), scheme, EPOCHS, **options)
+    return watch.rates
+
+
+def is_total(parameter):
+    return parameter.metadata.get(NOTE) == "total"
+
+
+@pytest.mark.parametrize("name", TOTALS)
+def test_a_total_that_is_not_given_is_that_of_the_training(name):
+    scheme = TOTALS[name](None)
+    total = TOTAL if scheme.per == "step" else EPOCHS
+    rates = rates_of(scheme)
+    assert rates == rates_of(TOTALS[name](total))
+    other = total - 1 if name == "ConstantLR" else total + 3
+    assert rates != rates_of(TOTALS[name](other))
+
+
+def test_every_scheme_with_a_total_is_tried():
+    held = {
+        name
+        for name in EXAMPLES
+        if any(map(is_total, getattr(callbacks, name).__dataclass_fields__.values()))
+    }
+    named = {type(make(9)).__name__ for make in TOTALS.values()}
+    # Their totals stand in for other lengths.
+    assert held - named <= {
+        "CosineLRSchedule",
+        "TriStageLRSchedule",
+        "CosineWithMinLRScheduleWithWarmupLRRate",
+        "CosineWithHardRestartsScheduleWithWarmup",
+        "PolynomialDecayScheduleWithWarmup",
+    }
+
+
+@pytest.mark.parametrize("name", TOTALS)
+def test_without_a_total_outside_of_fit_it_says_so(name):
+    scheme = TOTALS[name](None)
+    with pytest.raises(ValueError, match=rf"^{type(scheme).__name__}: \w+ is known in fit only"):
+        scheme.value(0)
+    table = scheme.to_frame(9)
+    expected = TOTALS[name](9)
+    assert table["learning_rate"].tolist() == [expected.value(step) for step in range(9)]
+    with pytest.raises(ValueError, match="in fit only"):
+        scheme.value(0)
+    assert scheme.over(9).value(4) == expected.value(4)
+
+
+def test_what_was_taken_is_not_saved_and_is_taken_anew():
+    scheme = callbacks.CosineDecay(0.1)
+    short = rates_of(scheme)
+    assert scheme.get_config()["decay_steps"] is None
+    assert type(scheme).from_config(scheme.get_config()).missing == ["decay_steps"]
+    longer, _ = fit(linear_model(keras.optimizers.SGD(0.5)), scheme, 2 * EPOCHS)
+    np.testing.assert_allclose(longer.rates[::2], short, rtol=1e-5, atol=1e-9)
+
+
+SHARES = {
+    "warm-up": (
+        lambda: callbacks.Warmup(callbacks.CosineDecay(0.1), 0.25),
+        lambda: callbacks.Warmup(callbacks.CosineDecay(0.1, 12), 4),
+    ),
+    "overlay": (
+        lambda: callbacks.Warmup(callbacks.CosineDecay(0.1), 0.25, overlay=True),
+        lambda: callbacks.Warmup(callbacks.CosineDecay(0.1, 16), 4, overlay=True),
+    ),
+    "milestones": (
+        lambda: callbacks.MultiStepLR([0.5, 0.75]),
+        lambda: callbacks.MultiStepLR([2, 3]),
+    ),
+    "boundaries": (
+        lambda: callbacks.PiecewiseConstantDecay([0.25, 10], [0.3, 0.2, 0.1]),
+        lambda: callbacks.PiecewiseConstantDecay([4, 10], [0.3, 0.2, 0.1]),
+    ),
+    "sequence": (
+        lambda: callbacks.SequentialLR(
+            [callbacks.PolynomialDecay(0.2), callbacks.CosineDecay(0.1)], [0.25]
+        ),
+        lambda: callbacks.SequentialLR(
+            [callbacks.PolynomialDecay(0.2, 4), callbacks.CosineDecay(0.1, 12)], [4]
+        ),
+    ),
+    "chain": (
+        lambda: callbacks.CosineDecay(0.1) * callbacks.MultiStepLR([0.5], per="step"),
+        lambda: callbacks.CosineDecay(0.1, 16) * callbacks.MultiStepLR([8], per="step"),
+    ),
+    "plateau": (
+        lambda: callbacks.ReduceLROnPlateau("loss", scheduler=callbacks.CosineDecay(0.1)),
+        lambda: callbacks.ReduceLROnPlateau("loss", scheduler=callbacks.CosineDecay(0.1, 16)),
+    ),
+    "a warm-up in a sequence": (
+        lambda: callbacks.SequentialLR(
+            [callbacks.Warmup(callbacks.CosineDecay(0.1), 0.5), callbacks.CosineDecay(0.1)], [0.5]
+        ),
+        lambda: callbacks.SequentialLR(
+            [callbacks.Warmup(callbacks.CosineDecay(0.1, 4), 4), callbacks.CosineDecay(0.1, 8)], [8]
+        ),
+    ),
+    "Transformers": (
+        lambda: callbacks.CosineScheduleWithWarmup(0.25),
+        lambda: callbacks.CosineScheduleWithWarmup(4, 16),
+    ),
+    "Keras' warm-up": (
+        lambda: callbacks.CosineDecay(0.01, warmup_target=0.1, warmup_steps=0.25),
+        lambda: callbacks.CosineDecay(0.01, 12, warmup_target=0.1, warmup_steps=4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_shares_are_of_the_training_and_parts_are_of_what_is_left(name):
+    by_share, by_step = (make() for make in SHARES[name])
+    assert rates_of(by_share) == rates_of(by_step)
+    copy = type(by_share).from_config(by_share.get_config())
+    assert copy.get_config() == by_share.get_config()
+    assert copy.missing
+
+
+def test_a_generator_is_refused_at_the_start_and_taken_with_its_steps():
+    def batches():
+        while True:
+            yield X[:2], X[:2]
+
+    model = linear_model(keras.optimizers.SGD(0.5))
+    scheme = callbacks.Warmup(callbacks.CosineDecay(0.1), 0.25)
+    few = ((X[:2], X[:2]) for _ in range(3))
+    with pytest.raises(ValueError, match=r"^Warmup: .*this fit, which does not know its steps"):
+        model.fit(few, epochs=1, shuffle=False, verbose=0, callbacks=[scheme])
+    assert int(model.optimizer.iterations) == 0
+    options = {"steps_per_epoch": 4, "epochs": 4, "shuffle": False, "verbose": 0}
+    history = model.fit(batches(), callbacks=[scheme], **options)
+    expected = callbacks.Warmup(callbacks.CosineDecay(0.1, 12), 4).value(15)
+    assert history.history["learning_rate"][-1] == pytest.approx(expected)
+
+
+def test_a_scheme_that_is_over_too_soon_is_refused_before_training():
+    model = linear_model(keras.optimizers.SGD(0.5))
+    scheme = callbacks.OneCycleLR(0.1, total_steps=7, cycle_momentum=False)
+    with pytest.raises(ValueError, match=r"the cycle has 7 steps and step 7 is beyond it"):
+        fit(model, scheme, epochs=2)
+    assert int(model.optimizer.iterations) == 0
+    with pytest.raises(ValueError, match="beyond"):
+        fit(model, callbacks.SequentialLR([scheme, scheme], [3]), epochs=3)
+
+
+@pytest.mark.parametrize("per", ["step", "epoch"])
+def test_a_rate_that_is_no_number_is_refused_before_training(per):
+    model = linear_model(keras.optimizers.SGD(0.5))
+    wrong = callbacks.LambdaLR(lambda step: float("nan") if step == 1 else 1.0, per=per)
+    with pytest.raises(ValueError, match=rf"^LambdaLR: the rate of {per} 1 is nan"):
+        fit(model, wrong, epochs=2)
+    assert int(model.optimizer.iterations) == 0
+
+
+def test_an_infinite_rate_that_was_not_foreseen_ends_the_training_at_once():
+    model = linear_model(keras.optimizers.SGD(0.5))
+    state = []
+    wrong = callbacks.LambdaLR(
+        lambda step: float("inf") if state and step == 5 else 1.0, per="step"
+    )
+    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: state.append(1))
+    with pytest.raises(ValueError, match="the rate of step 5 is inf"):
+        fit(model, wrong, epochs=2, more=[note])
+    assert int(model.optimizer.iterations) == 5
