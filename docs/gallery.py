@@ -68,6 +68,7 @@ LINES: dict[str, Sequence[str]] = {
         "learning_rate=0.1)",
     ),
     "Transformers": (
+        "GreedyLR(factor=0.9, patience=3, learning_rate=0.1).replay(losses)",
         "ConstantSchedule(learning_rate=0.1)",
         "ConstantScheduleWithWarmup(30, learning_rate=0.1)",
         "LinearScheduleWithWarmup(30, 120, learning_rate=0.1)",
