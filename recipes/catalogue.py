@@ -67,9 +67,10 @@ def entries() -> dict[str, Entry]:
                 int(row["parameters"]),
                 int(row["size"]) if row["size"] else None,
                 row["licence"],
-                tuple(row["place"].split(":", 1)),
+                (kind, place),
             )
             for row in csv.DictReader(file)
+            for kind, _, place in [row["place"].partition(":")]
         ]
     return {entry.name: entry for entry in found}
 

@@ -364,12 +364,13 @@ def _decay(phase: Phase, steps: int) -> callbacks.LearningRateDecay:
 class _Rate(keras.callbacks.Callback):
     """Notes an epoch's last learning rate; the rate of each step is looked up where the step is."""
 
-    def __init__(self, rates: Sequence[float]):
+    def __init__(self, rates: np.ndarray):
         super().__init__()
         self.rates = rates
 
     def on_epoch_end(self, epoch, logs: Any = None):
-        logs["learning_rate"] = self.rates[int(self.model.optimizer.iterations) - 1]
+        taken = int(self.model.optimizer.iterations)  # 0 where half precision skipped all of them
+        logs["learning_rate"] = float(self.rates[max(taken - 1, 0)])
 
 
 class _PhaseBar(keras.callbacks.Callback):
