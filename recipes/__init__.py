@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes.images.split import split as split
     from recipes.ingredients import (
         activations as activations,
+        constraints as constraints,
         initializers as initializers,
         normalization as normalization,
         regularizers as regularizers,
@@ -40,7 +41,9 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
         activation_table as activation_table,
         plot_activation as plot_activation,
     )
+    from recipes.ingredients.gains import gain as gain, gain_table as gain_table
     from recipes.ingredients.initializers import initializer_table as initializer_table
+    from recipes.ingredients.lsuv import lsuv as lsuv
     from recipes.ingredients.normalization import normalization_table as normalization_table
     from recipes.prediction import (
         load_classifier as load_classifier,
@@ -104,7 +107,9 @@ _PLACES = {
     "recipes.tuning.search": ("search",),
     "recipes.tuning.model": ("HyperModel",),
     "recipes.ingredients.activations": ("activation_table", "plot_activation"),
+    "recipes.ingredients.gains": ("gain", "gain_table"),
     "recipes.ingredients.initializers": ("initializer_table",),
+    "recipes.ingredients.lsuv": ("lsuv",),
     "recipes.ingredients.normalization": ("normalization_table",),
     "recipes.images.inspection": ("scan",),
     "recipes.checking.check": ("check",),
@@ -115,7 +120,14 @@ _PLACES = {
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 
 # Each has a `get`: `recipes.scaling.get("standard", data=table)`.
-_MODULES = ("activations", "initializers", "normalization", "regularizers", "scaling")
+_MODULES = (
+    "activations",
+    "constraints",
+    "initializers",
+    "normalization",
+    "regularizers",
+    "scaling",
+)
 
 announce()
 

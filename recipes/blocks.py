@@ -4,82 +4,16 @@ The order is data, and one loop follows it; residual blocks are made of the same
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from keras import layers
 
 from recipes.ingredients import activations, initializers, normalization, regularizers
-from recipes.lookup import find
+from recipes.ingredients.config import ORDERS as ORDERS, PLAIN as PLAIN, BlockConfig as BlockConfig
+from recipes.ingredients.drop_layers import DropPath
+from recipes.rules import DROPOUT
 
-ORDERS = {
-    "before": ("kernel", "norm", "act", "drop"),
-    "after": ("kernel", "act", "norm", "drop"),
-    "preactivation": ("norm", "act", "drop", "kernel"),
-}
-PLAIN = ("before", "after")  # the orders of a network without residual blocks
-
-
-@dataclass(frozen=True)
-class BlockConfig:
-    """What every block of a model has in common; a recipe builds it once and passes it down.
-
-    Attributes:
-        activation: a name, function or layer.
-        normalization: a name or layer.
-        norm_position: "before" or "after" the activation, or "preactivation" (residual only).
-        positions: the norm positions that the recipe allows.
-        kernel_initializer: a name or initializer; "auto" follows the activation.
-        kernel_regularizer: a name or regularizer.
-        bias_initializer: a constant.
-        dropout: the share that is dropped after the activation.
-        seed: of the initializers and the dropout.
-
-    Raises:
-        ValueError: a name is unknown, or the rate out of its range.
-
-    Example:
-        >>> import keras
-        >>> x = keras.Input((8, 8, 3))
-        >>> y = conv_block(x, 16, BlockConfig(activation="crelu", normalization="batch"))
-        >>> y.shape
-        (None, 8, 8, 16)
-    """
-
-    activation: object = "relu"
-    normalization: object = "batch"
-    norm_position: str = "before"
-    positions: Sequence[str] = tuple(ORDERS)
-    kernel_initializer: object = "auto"
-    kernel_regularizer: object = None
-    bias_initializer: float = 0.0
-    dropout: float = 0.0
-    seed: int | None = None
-    _seeds: np.random.Generator = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self):
-        find(self.norm_position, dict.fromkeys(self.positions), what="norm_position")
-        activation = activations.get(self.activation)
-        regularizers.dropout(self.dropout, activation)
-        normalization.canonical_name(self.normalization)
-        initializers.get(self.kernel_initializer)
-        regularizers.get(self.kernel_regularizer)
-        object.__setattr__(self, "_seeds", np.random.default_rng(self.seed))
-
-    def next_seed(self) -> int | None:
-        """The seed of the next layer that draws, or None where the model has none."""
-        return None if self.seed is None else int(self._seeds.integers(2**31))
-
-    def kernel_options(self, activation: layers.Layer | None, use_bias: bool) -> dict:
-        """The options of a kernel layer that feeds an activation."""
-        return {
-            "use_bias": use_bias,
-            "kernel_initializer": initializers.get(
-                self.kernel_initializer, activation=activation, seed=self.next_seed()
-            ),
-            "bias_initializer": initializers.bias_initializer(self.bias_initializer),
-            "kernel_regularizer": regularizers.get(self.kernel_regularizer),
-        }
+CONVOLUTION, DEPTHWISE = (0, 1, 2), (0, 1)  # the axes of a kernel that lead to one output
 
 
 def dense_block(x, units: int, config: BlockConfig, *, activate: bool = True):
@@ -96,6 +30,7 @@ def conv_block(
     strides: int = 1,
     activate: bool = True,
     norm_follows: bool = False,
+    zero: bool = False,
 ):
     """A convolution with its norm, activation and dropout; maps to maps of `filters` channels.
 
@@ -107,17 +42,19 @@ def conv_block(
         strides: steps in both directions; the maps shrink by them.
         activate: whether activation and dropout are in it.
         norm_follows: whether a norm comes right after the block.
+        zero: whether it begins as zero: see `BlockConfig.zero_init_last`.
     """
 
     def convolution(units, **options):
         return layers.Conv2D(units, kernel_size, strides, padding="same", **options)
 
-    return _follow(x, convolution, filters, config, activate=activate, norm_follows=norm_follows)
+    steps = {"activate": activate, "norm_follows": norm_follows, "zero": zero}
+    return _follow(x, convolution, filters, config, axis=CONVOLUTION, **steps)
 
 
 def bare_convolution(x, filters: int, config: BlockConfig, *, kernel_size: int = 3, strides=1):
     """A convolution alone, with its bias; what stands before or beside preactivated blocks."""
-    options = config.kernel_options(None, use_bias=True)
+    options = config.kernel_options(None, use_bias=True, axis=CONVOLUTION)
     kernel = layers.Conv2D(filters, kernel_size, strides, padding="same", **options)
     return wrapped(kernel, config)(x)
 
@@ -130,8 +67,10 @@ def depthwise_block(x, config: BlockConfig, *, kernel_size: int = 3, strides: in
     channels = x.shape[-1]
 
     def convolution(units, **options):
-        options["depthwise_initializer"] = options.pop("kernel_initializer")
+        own = initializers.for_depthwise(options.pop("kernel_initializer"))
+        options["depthwise_initializer"] = own
         options["depthwise_regularizer"] = options.pop("kernel_regularizer")
+        options["depthwise_constraint"] = options.pop("kernel_constraint")
         return layers.DepthwiseConv2D(
             kernel_size,
             strides,
@@ -142,10 +81,19 @@ def depthwise_block(x, config: BlockConfig, *, kernel_size: int = 3, strides: in
 
     activation = activations.get(config.activation)
     doubles = isinstance(activation, activations.CReLU)
-    return _follow(x, convolution, 2 * channels if doubles else channels, config)
+    units = 2 * channels if doubles else channels
+    return _follow(x, convolution, units, config, axis=DEPTHWISE)
 
 
-def residual_block(x, filters: int, config: BlockConfig, *, strides: int = 1, bottleneck=False):
+def residual_block(
+    x,
+    filters: int,
+    config: BlockConfig,
+    *,
+    strides: int = 1,
+    bottleneck: bool = False,
+    drop_path: float = 0.0,
+):
     """Convolutions whose result is added to their input.
 
     `filters` channels leave, four times as many with a bottleneck.
@@ -157,6 +105,7 @@ def residual_block(x, filters: int, config: BlockConfig, *, strides: int = 1, bo
             before each kernel, as in v2.
         strides: of the 3 × 3 convolution (the second in a bottleneck).
         bottleneck: 1 × 1, 3 × 3, 1 × 1 instead of 3 × 3, 3 × 3.
+        drop_path: the share of samples that go by the shortcut alone in training.
 
     Source:
         arXiv 1512.03385 and 1603.05027.
@@ -178,11 +127,32 @@ def residual_block(x, filters: int, config: BlockConfig, *, strides: int = 1, bo
             strides=step,
             activate=preactivated or not last,
             norm_follows=preactivated and not last,
+            zero=config.zero_init_last and last,
         )
     if x.shape[1:] != y.shape[1:]:
         x = shortcut(x, width, config, strides)
-    y = layers.Add()([x, y])
+    y = added(x, y, config, drop_path)
     return y if preactivated else activate(y, config)
+
+
+def added(x, y, config: BlockConfig, drop_path: float = 0.0):
+    """The sum of a shortcut and a branch, which may be dropped."""
+    if drop_path:
+        y = DropPath(drop_path, seed=config.next_seed())(y)
+    return layers.Add()([x, y])
+
+
+def rising(rate: float, blocks: int) -> list[float]:
+    """The rate of each block for drop path: from 0 to the whole of it, evenly.
+
+    Source:
+        arXiv 1603.09382, equation 4, as timm and torchvision begin it.
+
+    Example:
+        >>> rising(0.2, 3)
+        [0.0, 0.1, 0.2]
+    """
+    return np.linspace(0, DROPOUT("drop_path", rate), blocks).tolist()
 
 
 def shortcut(x, channels: int, config: BlockConfig, strides: int):
@@ -194,20 +164,20 @@ def shortcut(x, channels: int, config: BlockConfig, strides: int):
 
 def activate(x, config: BlockConfig):
     """The activation alone."""
-    return activations.get(config.activation)(x)
+    return activations.applied(config.new_activation(), x)
 
 
 def norm_and_activation(x, config: BlockConfig):
     """What ends a preactivation trunk."""
-    norm = normalize(config, x.shape)
-    return activate(x if norm is None else norm(x), config)
+    return activate(_normalized(x, normalize(config, x.shape)), config)
 
 
-def normalize(config: BlockConfig, shape: tuple) -> layers.Layer | None:
-    """The norm for a tensor of this shape.
+def normalize(config: BlockConfig, shape: tuple, *, zero: bool = False) -> layers.Layer | None:
+    """The norm for a tensor of this shape; with `zero`, its scale begins as 0.
 
     Raises:
-        ValueError: instance normalization of vectors, of which nothing would be left.
+        ValueError: instance normalization of vectors, of which nothing would be left; or a scale
+            was to be 0 and there is none.
     """
     name = normalization.canonical_name(config.normalization)
     if name == "instance" and len(shape) == 2:
@@ -215,14 +185,33 @@ def normalize(config: BlockConfig, shape: tuple) -> layers.Layer | None:
             "normalization: 'instance' normalizes over the places of maps, and vectors have none; "
             "take 'layer' or 'batch'."
         )
-    return normalization.get(config.normalization, shape[-1])
+    norm = normalization.get(config.normalization, shape[-1])
+    if not zero:
+        return norm
+    options = {} if norm is None else norm.get_config()
+    if "gamma_initializer" not in options or not (options.get("scale", True) and norm.trainable):
+        raise ValueError(
+            f"zero_init_last: the normalization {config.normalization!r} learns no scale that "
+            "begins as asked; 'batch', 'layer', 'group', 'instance' and 'filter_response' do."
+        )
+    return type(norm).from_config({**options, "gamma_initializer": "zeros"})
+
+
+def _normalized(x, norm: layers.Layer | None):
+    """What the norm makes of a tensor, whose shape has to stay."""
+    y = x if norm is None else norm(x)
+    if y.shape != x.shape:
+        raise ValueError(
+            f"normalization: {type(norm).__name__} makes {y.shape} of {x.shape}; the shape has to "
+            "stay."
+        )
+    return y
 
 
 def wrapped(kernel: layers.Layer, config: BlockConfig) -> layers.Layer:
-    """The kernel layer, in weight normalization where the recipe asks for it."""
-    if normalization.canonical_name(config.normalization) == "weight":
-        return normalization.WeightNormalization(kernel)
-    return kernel
+    """The kernel layer, within what normalizes its kernel where the recipe asks for that."""
+    wrap = normalization.wrapper(config.normalization)
+    return kernel if wrap is None else wrap(kernel)
 
 
 def _follow(
@@ -231,13 +220,15 @@ def _follow(
     units: int,
     config: BlockConfig,
     *,
+    axis: int | Sequence[int] = 0,
     activate: bool = True,
     norm_follows: bool = False,
+    zero: bool = False,
 ):
     """The one loop: apply the steps of the order, with a bias wherever it has an effect."""
     order = ORDERS[config.norm_position]
     kernel_first = order[0] == "kernel"
-    activation = activations.get(config.activation) if activate else None
+    activation = config.new_activation() if activate else None
     for index, step in enumerate(order):
         if step == "kernel":
             width = units
@@ -246,13 +237,14 @@ def _follow(
             next_is_norm = norm_follows or order[index + 1 : index + 2] == ("norm",)
             next_is_norm = next_is_norm or (not activate and kernel_first)
             use_bias = not (next_is_norm and normalization.shifts(config.normalization))
-            kernel = make(width, **config.kernel_options(activation, use_bias))
-            x = wrapped(kernel, config)(x)
+            options = config.kernel_options(activation, use_bias, axis)
+            if zero and not kernel_first:
+                options["kernel_initializer"] = _zeros(config)
+            x = wrapped(make(width, **options), config)(x)
         elif step == "norm":
-            norm = normalize(config, x.shape)
-            x = x if norm is None else norm(x)
+            x = _normalized(x, normalize(config, x.shape, zero=zero and kernel_first))
         elif step == "act" and activation is not None:
-            x = activation(x)
+            x = activations.applied(activation, x)
         elif step == "drop" and activation is not None:
             maps = len(x.shape) == 4
             drop = regularizers.dropout(
@@ -260,3 +252,13 @@ def _follow(
             )
             x = x if drop is None else drop(x)
     return x
+
+
+def _zeros(config: BlockConfig):
+    """The initializer of a kernel that begins as zero, where it can leave that."""
+    if normalization.wrapper(config.normalization) is not None:
+        raise ValueError(
+            f"zero_init_last: a kernel of zeros has no direction; {config.normalization!r} "
+            "normalizes kernels."
+        )
+    return initializers.bias_initializer(0)

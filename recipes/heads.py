@@ -9,14 +9,16 @@ from typing import Any, TypeGuard
 import keras
 from keras import layers, ops
 
-from recipes.ingredients import regularizers
+from recipes.ingredients import constraints, regularizers
 from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
+from recipes.rules import COUNT
 from recipes.saving import PACKAGE
 from recipes.settings import FLOAT32
 from recipes.tasks import TASKS
 
 POOLINGS = ("average", "class", "mean", "class_and_mean", "none")
+NOT_DECAYED = [f"^{name}$" for name in ("bias", "gamma", "beta", "scale", "alpha", "g", "tau")]
 DECIDED = ("loss", "optimizer", "metrics")  # of `compile`, what `compile_classifier` has itself
 
 
@@ -29,6 +31,8 @@ def classification_head(
     prefix: int = 0,
     dropout: float = 0.0,
     kernel_regularizer=None,
+    kernel_constraint=None,
+    class_shares: Sequence[float] | None = None,
     seed: int | None = None,
     name: str = "predictions",
 ):
@@ -43,6 +47,10 @@ def classification_head(
         prefix: how many tokens come before those of the patches.
         dropout: the share of features dropped in training.
         kernel_regularizer: name or regularizer.
+        kernel_constraint: name or constraint.
+        class_shares: what is known of each class before a picture is seen, of which the bias is
+            made: how often a class occurs, as a share or a count; for "binary" and "multilabel" the
+            share of pictures that have the label.
         seed: of the kernel and the dropout.
         name: of the dense layer; a second head of the same model needs another. Its pooling and
             dropout are then named after it too.
@@ -51,19 +59,18 @@ def classification_head(
         (batch, num_classes).
 
     Raises:
-        ValueError: the task is unknown, or the number does not suit it; or Keras is set to
-            channels that come first.
+        ValueError: the task is unknown, or the number does not suit it; a share is out of its
+            range; or Keras is set to channels that come first.
+
+    Source:
+        The bias: arXiv 1901.05555, section 4.1, and 1708.02002, section 4.1.
 
     Example:
-        >>> classification_head(keras.Input((8, 8, 16)), 3).shape
+        >>> classification_head(keras.Input((8, 8, 16)), 3, class_shares=[90, 9, 1]).shape
         (None, 3)
     """
     activation = find(task, TASKS, what="task").activation
-    least = 2 if task == "multiclass" else 1
-    whole = isinstance(num_classes, int) and num_classes >= least
-    if not whole or (task == "binary" and num_classes != 1):
-        allowed = {"multiclass": "2 or more", "binary": "1"}.get(task, "1 or more")
-        raise ValueError(f"num_classes: {num_classes!r}; {task} takes {allowed}.")
+    num_classes = _checked_classes(num_classes, task)
     pool, drop = (
         ("pool", "head_dropout") if name == "predictions" else (f"{name}_pool", f"{name}_dropout")
     )
@@ -77,7 +84,9 @@ def classification_head(
         num_classes,
         activation=activation,
         kernel_initializer=keras.initializers.GlorotUniform(seed),
+        bias_initializer=_prior(class_shares, num_classes, activation),
         kernel_regularizer=regularizers.get(kernel_regularizer),
+        kernel_constraint=constraints.get(kernel_constraint),
         dtype=FLOAT32,
         name=name,
     )(x)
@@ -145,6 +154,35 @@ class TokenPooling(layers.Layer):
         return {**super().get_config(), "kind": self.kind, "prefix": self.prefix}
 
 
+def _checked_classes(num_classes, task: str) -> int:
+    least = 2 if task == "multiclass" else 1
+    try:
+        whole = COUNT("num_classes", num_classes)
+    except ValueError:
+        whole = 0
+    if whole < least or (task == "binary" and whole != 1):
+        allowed = {"multiclass": "2 or more", "binary": "1"}.get(task, "1 or more")
+        raise ValueError(f"num_classes: {num_classes!r}; {task} takes {allowed}.")
+    return whole
+
+
+def _prior(shares, num_classes: int, activation: str) -> keras.initializers.Initializer:
+    """The bias by which a head of weights 0 gives each class its share."""
+    if shares is None:
+        return keras.initializers.Zeros()
+    given = [shares] if _is_number(shares) else list(shares)
+    positive = all(_is_number(share) and share > 0 for share in given)
+    if len(given) != num_classes or not positive:
+        raise ValueError(
+            f"class_shares: {shares!r} are not {num_classes} numbers above 0, one for each class."
+        )
+    if activation == "softmax":
+        return keras.initializers.Constant([math.log(s / math.fsum(given)) for s in given])
+    if max(given) >= 1:
+        raise ValueError(f"class_shares: {shares!r} are not shares between 0 and 1.")
+    return keras.initializers.Constant([math.log(share / (1 - share)) for share in given])
+
+
 @keras.saving.register_keras_serializable(PACKAGE)
 class SmoothedSparseCrossentropy(keras.losses.Loss):
     """Cross-entropy of integer labels with label smoothing, which Keras has for one-hot ones only.
@@ -207,7 +245,7 @@ def compile_classifier(
         optimizer: a name, or an optimizer.
         learning_rate: of a named optimizer: a number, or a schedule of Keras or of
             `callbacks` (`scheme.as_schedule(num_steps)`); Keras' own by default.
-        weight_decay: decoupled, of a named optimizer; biases and norms are left out.
+        weight_decay: decoupled, of a named optimizer; biases, scales and slopes are left out.
         label_smoothing: from 0 to below 1.
         one_hot: whether the labels of a softmax come as one-hot vectors, not as integers.
         metrics: besides those of the head, as `model.compile` takes them: one, several, or a
@@ -236,13 +274,32 @@ def compile_classifier(
         given = {"learning_rate": learning_rate, "weight_decay": weight_decay}
         config = {k: float(v) if _is_number(v) else v for k, v in given.items() if v is not None}
         optimizer = type(optimizer).from_config({**optimizer.get_config(), **config})
-        if weight_decay:
-            optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        spare(optimizer, model)
     elif learning_rate is not None or weight_decay is not None:
         raise ValueError("learning_rate: set it and weight_decay on the optimizer itself.")
     loss, own = _loss_and_metrics(model, label_smoothing, one_hot)
     model.compile(optimizer, loss=loss, metrics=_with_own(metrics, own), **options)
     return model
+
+
+def spare(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
+    """Leave everything but kernels out of an optimizer's weight decay.
+
+    Args:
+        optimizer: that was not used yet.
+        model: whose biases, scales, offsets, slopes and thresholds are spared, by rank as in timm,
+            and by name where a rank does not tell.
+
+    Example:
+        >>> from recipes import mlp
+        >>> model, optimizer = mlp(4, 3, activation="prelu"), keras.optimizers.AdamW()
+        >>> spare(optimizer, model)
+        >>> [w.name for w in model.weights if optimizer._use_weight_decay(w)]
+        ['kernel', 'kernel', 'kernel']
+    """
+    if optimizer.weight_decay:
+        flat = [weight for weight in model.trainable_weights if len(weight.shape) < 2]
+        optimizer.exclude_from_weight_decay(var_list=flat, var_names=NOT_DECAYED)
 
 
 def loss_of(task: str, label_smoothing: float = 0.0) -> keras.losses.Loss:

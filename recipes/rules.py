@@ -184,6 +184,7 @@ COUNT_OR_AUTO = Rule(
     f'a whole number from 1 up or "{AUTO}"',
 )
 WHOLE = Rule(_whole, lambda value: value >= 0, "a whole number from 0 up")
+AT_LEAST_0 = Rule(_number, lambda value: value >= 0, "a number from 0 up")
 POSITIVE = Rule(_number, lambda value: value > 0, "a number above 0")
 SHARE = Rule(_number, lambda value: 0 < value < 1, "a share between 0 and 1")
 TEST_SHARE = Rule(_number, lambda value: 0 <= value < 1, "a share between 0 and 1, or 0 for none")

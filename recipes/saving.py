@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 PACKAGE = "recipes"
 SAVED_IN = {
     "recipes.heads": ("SmoothedSparseCrossentropy", "TokenPooling"),
-    "recipes.ingredients.activations": ("ChannelPReLU", "CReLU", "Maxout"),
-    "recipes.ingredients.normalization": ("LocalResponseNormalization", "WeightNormalization"),
-    "recipes.ingredients.regularizers": ("Lp",),
+    "recipes.ingredients.activation_layers": (
+        *("ChannelPReLU", "CReLU", "GLU", "HardMish", "KerasFunction", "Maxout", "QuickGELU"),
+        *("RReLU", "ScaledTanh", "SwiGLU", "TLU"),
+    ),
+    "recipes.ingredients.drop_layers": ("DropBlock", "DropPath"),
+    "recipes.ingredients.initializer_classes": ("DeltaOrthogonal", "Dirac", "Sparse"),
+    "recipes.ingredients.norm_layers": (
+        *("FilterResponseNormalization", "LocalResponseNormalization"),
+        *("WeightNormalization", "WeightStandardization"),
+    ),
+    "recipes.ingredients.regularizers": ("Lp", "Orthogonal"),
     "recipes.ingredients.scaling": (
         "ArctanScaling",
         "LogScaling",
@@ -28,7 +36,7 @@ SAVED_IN = {
     "recipes.transfer.optimizer": ("StagewiseAdam",),
 }
 # What earlier versions called a class: the files that they wrote still load.
-EARLIER = {"_ChannelPReLU": ("recipes.ingredients.activations", "ChannelPReLU")}
+EARLIER = {"_ChannelPReLU": ("recipes.ingredients.activation_layers", "ChannelPReLU")}
 
 
 def announce() -> None:

@@ -9,6 +9,7 @@ from recipes.blocks import PLAIN, BlockConfig, conv_block
 from recipes.classifiers import trunk
 from recipes.classifiers.registry import register
 from recipes.lookup import find
+from recipes.rules import COUNT
 
 POOLINGS = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 
@@ -45,8 +46,9 @@ def cnn(
     norm_position: str = "before",
     kernel_initializer="auto",
     kernel_regularizer=None,
-    bias_initializer: float = 0.0,
-    dropout: float = 0.0,
+    kernel_constraint=None,
+    bias_initializer=0.0,
+    dropout=0.0,
     scaling="pixels",
     task: str = "multiclass",
     seed: int | None = None,
@@ -66,8 +68,10 @@ def cnn(
         norm_position: "before" or "after" the activation.
         kernel_initializer: name or initializer.
         kernel_regularizer: name or regularizer.
-        bias_initializer: a constant.
-        dropout: the share of channels dropped after each activation.
+        kernel_constraint: name or constraint.
+        bias_initializer: a number, name or initializer.
+        dropout: the share of channels dropped after each activation; or a dropout by
+            name or layer, as for `mlp`.
         scaling: "pixels" takes 0 to 255; None takes the input as it is.
         task: as for `mlp`.
         seed: of the initializers and the dropout.
@@ -95,15 +99,17 @@ def cnn(
         positions=PLAIN,
         kernel_initializer=kernel_initializer,
         kernel_regularizer=kernel_regularizer,
+        kernel_constraint=kernel_constraint,
         bias_initializer=bias_initializer,
         dropout=dropout,
         seed=seed,
     )
+    widths = trunk.positive("widths", widths)
+    depth, kernel_size = COUNT("depth", depth), COUNT("kernel_size", kernel_size)
     shape = trunk.picture_shape(input_shape, 2 ** len(widths))
     make_pooling = find(pooling, POOLINGS, what="pooling")
-    trunk.positive("depth", [depth])
     inputs, x = trunk.begin(shape, scaling)
-    for width in trunk.positive("widths", widths):
+    for width in widths:
         for _ in range(depth):
             x = conv_block(x, width, config, kernel_size=kernel_size)
         x = make_pooling(2)(x)

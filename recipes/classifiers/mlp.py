@@ -36,8 +36,9 @@ def mlp(
     norm_position: str = "before",
     kernel_initializer="auto",
     kernel_regularizer=None,
-    bias_initializer: float = 0.0,
-    dropout: float = 0.0,
+    kernel_constraint=None,
+    bias_initializer=0.0,
+    dropout=0.0,
     scaling=None,
     task: str = "multiclass",
     seed: int | None = None,
@@ -50,13 +51,17 @@ def mlp(
         num_classes: 2 or more for "multiclass"; 1 for "binary"; the number of labels for
             "multilabel".
         units: width of each hidden layer.
-        activation: name, function or layer; see `recipes.activation_table()`.
-        normalization: name or layer; see `recipes.normalization_table()`.
+        activation: name, `(name, options)`, function or layer; see `recipes.activation_table()`.
+        normalization: name, `(name, options)` such as `("group", {"groups": 8})`, or layer; see
+            `recipes.normalization_table()`.
         norm_position: "before" or "after" the activation.
         kernel_initializer: name or initializer; "auto" follows the activation.
-        kernel_regularizer: "l1", "l2", "l1_l2", "lp" or a Keras regularizer; biases stay free.
-        bias_initializer: a constant.
-        dropout: the share dropped after each activation; 0 costs nothing.
+        kernel_regularizer: "l1", "l2", "l1_l2", "lp", "orthogonal" or a Keras regularizer; biases
+            stay free.
+        kernel_constraint: "max_norm", "unit_norm", "non_neg", "min_max_norm" or a Keras constraint.
+        bias_initializer: a number, name or initializer.
+        dropout: the share dropped after each activation, 0 costs nothing; or a dropout by name,
+            `("gaussian", {"rate": 0.1})`, or a layer.
         scaling: of the input, inside the model: a name or an adapted layer; see
             `recipes.scaling`.
         task: "multiclass" (softmax), "binary" (one sigmoid) or "multilabel" (a sigmoid a label).
@@ -81,11 +86,12 @@ def mlp(
         positions=PLAIN,
         kernel_initializer=kernel_initializer,
         kernel_regularizer=kernel_regularizer,
+        kernel_constraint=kernel_constraint,
         bias_initializer=bias_initializer,
         dropout=dropout,
         seed=seed,
     )
-    shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+    shape = trunk.fixed_shape(input_shape)
     inputs, x = trunk.begin(shape, scaling)
     if len(shape) > 1:
         x = layers.Flatten(data_format="channels_last")(x)

@@ -3,11 +3,18 @@
 from collections.abc import Sequence
 
 import keras
-from keras import layers
 
-from recipes.blocks import PLAIN, BlockConfig, conv_block, depthwise_block
+from recipes.blocks import (
+    PLAIN,
+    BlockConfig,
+    added,
+    conv_block,
+    depthwise_block,
+    rising,
+)
 from recipes.classifiers import trunk
 from recipes.classifiers.registry import register
+from recipes.rules import COUNT, POSITIVE
 
 # Expansion, filters, repeats, stride of the first (arXiv 1801.04381, table 2).
 STAGES = (
@@ -42,8 +49,11 @@ def mobilenet(
     norm_position: str = "before",
     kernel_initializer="auto",
     kernel_regularizer=None,
-    bias_initializer: float = 0.0,
-    dropout: float = 0.0,
+    kernel_constraint=None,
+    bias_initializer=0.0,
+    dropout=0.0,
+    drop_path: float = 0.0,
+    zero_init_last: bool = False,
     scaling="pixels",
     task: str = "multiclass",
     seed: int | None = None,
@@ -63,8 +73,14 @@ def mobilenet(
         norm_position: "before" or "after" the activation.
         kernel_initializer: name or initializer.
         kernel_regularizer: name or regularizer.
-        bias_initializer: a constant.
-        dropout: the share of channels dropped after each activation.
+        kernel_constraint: name or constraint.
+        bias_initializer: a number, name or initializer.
+        dropout: the share of channels dropped after each activation; or a dropout by
+            name or layer, as for `mlp`.
+        drop_path: the share of samples that skip the last block in training, rising from 0 at the
+            first: stochastic depth.
+        zero_init_last: whether each block begins as its shortcut alone, by a scale of 0 in its last
+            norm.
         scaling: "pixels" takes 0 to 255; None takes the input as it is.
         task: as for `mlp`.
         seed: of the initializers and the dropout.
@@ -91,13 +107,16 @@ def mobilenet(
         positions=PLAIN,
         kernel_initializer=kernel_initializer,
         kernel_regularizer=kernel_regularizer,
+        kernel_constraint=kernel_constraint,
         bias_initializer=bias_initializer,
         dropout=dropout,
+        zero_init_last=zero_init_last,
         seed=seed,
     )
     shape = trunk.picture_shape(input_shape, 2)
-    if not width > 0:
-        raise ValueError(f"width: {width!r} is not positive.")
+    width, kernel_size = POSITIVE("width", width), COUNT("kernel_size", kernel_size)
+    stages = [_stage(stage) for stage in trunk.several("stages", stages)]
+    rates = iter(rising(drop_path, sum(repeats for _, _, repeats, _ in stages)))
     strides = 2 if trunk.large_stem(stem, shape) else 1
     inputs, x = trunk.begin(shape, scaling)
     x = conv_block(x, _multiple_of_8(32 * width), config, strides=strides)
@@ -110,21 +129,41 @@ def mobilenet(
                 expansion=expansion,
                 kernel_size=kernel_size,
                 strides=1 if repeat else stride,
+                drop_path=next(rates),
             )
     x = conv_block(x, _multiple_of_8(1280 * max(width, 1.0)), config, kernel_size=1)
     return trunk.finish(inputs, x, num_classes, task, config, name, "mobilenet")
 
 
+def _stage(stage) -> list[int]:
+    """The four numbers of a stage."""
+    numbers = trunk.positive("stages", stage)
+    if len(numbers) != 4:
+        raise ValueError(
+            f"stages: {stage!r} is not (expansion, filters, repeats, stride of the first)."
+        )
+    return numbers
+
+
 def _inverted_residual(
-    x, filters: int, config: BlockConfig, *, expansion: int, kernel_size: int, strides: int
+    x,
+    filters: int,
+    config: BlockConfig,
+    *,
+    expansion: int,
+    kernel_size: int,
+    strides: int,
+    drop_path: float,
 ):
     """Wide, depthwise, narrow without an activation; added to its input where the shapes agree."""
     y = x
     if expansion != 1:
         y = conv_block(y, expansion * x.shape[-1], config, kernel_size=1)
     y = depthwise_block(y, config, kernel_size=kernel_size, strides=strides)
-    y = conv_block(y, filters, config, kernel_size=1, activate=False)
-    return layers.Add()([x, y]) if x.shape == y.shape else y
+    has_shortcut = (*y.shape[:-1], filters) == x.shape
+    zero = config.zero_init_last and has_shortcut
+    y = conv_block(y, filters, config, kernel_size=1, activate=False, zero=zero)
+    return added(x, y, config, drop_path) if has_shortcut else y
 
 
 def _multiple_of_8(filters: float) -> int:

@@ -1,6 +1,6 @@
 """Residual networks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import keras
 from keras import layers
@@ -12,9 +12,11 @@ from recipes.blocks import (
     conv_block,
     norm_and_activation,
     residual_block,
+    rising,
 )
 from recipes.classifiers import trunk
 from recipes.classifiers.registry import register
+from recipes.rules import COUNT
 
 # Blocks of each stage, and whether they are bottlenecks (arXiv 1512.03385, table 1).
 DEPTHS = {
@@ -56,8 +58,11 @@ def resnet(
     norm_position: str = "before",
     kernel_initializer="auto",
     kernel_regularizer=None,
-    bias_initializer: float = 0.0,
-    dropout: float = 0.0,
+    kernel_constraint=None,
+    bias_initializer=0.0,
+    dropout=0.0,
+    drop_path: float = 0.0,
+    zero_init_last: bool = False,
     scaling="pixels",
     task: str = "multiclass",
     seed: int | None = None,
@@ -78,8 +83,14 @@ def resnet(
         norm_position: "before" or "after" the activation (v1), or "preactivation" (v2).
         kernel_initializer: name or initializer.
         kernel_regularizer: name or regularizer.
-        bias_initializer: a constant.
-        dropout: the share of channels dropped after each activation inside the blocks.
+        kernel_constraint: name or constraint.
+        bias_initializer: a number, name or initializer.
+        dropout: the share of channels dropped after each activation inside the blocks; or a dropout
+            by name or layer, as for `mlp`.
+        drop_path: the share of samples that skip the last block in training, rising from 0 at the
+            first: stochastic depth.
+        zero_init_last: whether each block begins as its shortcut alone, by a scale of 0 in its last
+            norm.
         scaling: "pixels" takes 0 to 255; None takes the input as it is.
         task: as for `mlp`.
         seed: of the initializers and the dropout.
@@ -105,25 +116,26 @@ def resnet(
         norm_position=norm_position,
         kernel_initializer=kernel_initializer,
         kernel_regularizer=kernel_regularizer,
+        kernel_constraint=kernel_constraint,
         bias_initializer=bias_initializer,
         dropout=dropout,
+        zero_init_last=zero_init_last,
         seed=seed,
     )
-    stages, deep = DEPTHS.get(depth, (None, False)) if isinstance(depth, int) else (depth, False)
-    if stages is None:
-        raise ValueError(f"depth: {depth!r} is not among {', '.join(map(str, DEPTHS))}.")
+    stages, deep = _stages(depth)
     bottleneck = deep if bottleneck is None else bottleneck
     shape = trunk.picture_shape(input_shape, 4)
     large = trunk.large_stem(stem, shape)
     preactivated = norm_position == "preactivation"
-    trunk.positive("width", [width])
+    width = COUNT("width", width)
+    rates = iter(rising(drop_path, sum(stages)))
     inputs, x = trunk.begin(shape, scaling)
     first = bare_convolution if preactivated else conv_block  # the first block brings the norm
     kernel_size, strides = (7, 2) if large else (3, 1)
     x = first(x, width, config, kernel_size=kernel_size, strides=strides)
     if large:
         x = layers.MaxPooling2D(3, 2, padding="same")(x)
-    for stage, repeats in enumerate(trunk.positive("depth", stages)):
+    for stage, repeats in enumerate(stages):
         for repeat in range(repeats):
             x = residual_block(
                 x,
@@ -131,7 +143,18 @@ def resnet(
                 config,
                 strides=2 if stage and not repeat else 1,
                 bottleneck=bottleneck,
+                drop_path=next(rates),
             )
     if preactivated:
         x = norm_and_activation(x, config)
     return trunk.finish(inputs, x, num_classes, task, config, name, "resnet")
+
+
+def _stages(depth) -> tuple[list[int], bool]:
+    """The blocks of each stage, and whether they are bottlenecks."""
+    if isinstance(depth, Hashable) and depth in DEPTHS:
+        blocks, deep = DEPTHS[depth]
+        return list(blocks), deep
+    if not isinstance(depth, Iterable) or isinstance(depth, str):
+        raise ValueError(f"depth: {depth!r} is not among {', '.join(map(str, DEPTHS))}.")
+    return trunk.positive("depth", depth), False

@@ -1,18 +1,22 @@
 """What the recipes have in common: how a model begins, how it ends, and what all may vary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 
 from recipes.blocks import BlockConfig
 from recipes.heads import classification_head
-from recipes.ingredients import activations, scaling as scalings
+from recipes.ingredients import scaling as scalings
 from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
+from recipes.rules import COUNT
 
 # Parts of a search space: see `registry.Recipe`.
 INGREDIENTS = {
-    "activation": [name for name in activations.names() if name != "linear"],
+    "activation": [
+        *("sigmoid", "tanh", "relu", "crelu", "leaky_relu", "prelu", "relu6"),
+        *("silu", "mish", "selu", "elu", "gelu", "hard_silu", "maxout"),
+    ],
     "kernel_initializer": ["auto", "glorot_uniform", "he_normal", "lecun_normal", "orthogonal"],
     "dropout": (0.0, 0.5),
 }
@@ -48,6 +52,7 @@ def finish(
         num_classes,
         task,
         kernel_regularizer=config.kernel_regularizer,
+        kernel_constraint=config.kernel_constraint,
         seed=config.next_seed(),
     )
     return keras.Model(inputs, outputs, name=name or numbered(recipe))
@@ -73,8 +78,8 @@ def picture_shape(shape: Sequence[int], shrinks: int) -> tuple[int, int, int]:
         (32, 32, 3)
     """
     require_channels_last()
-    shape = tuple(shape)
-    if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
+    shape = fixed_shape(shape)
+    if len(shape) != 3:
         raise ValueError(f"input_shape: {shape} is not (height, width, channels).")
     if min(shape[:2]) < shrinks:
         raise ValueError(
@@ -82,6 +87,20 @@ def picture_shape(shape: Sequence[int], shrinks: int) -> tuple[int, int, int]:
             f"by {shrinks}."
         )
     return shape
+
+
+def fixed_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """The shape of something that is flattened, of which every side is known.
+
+    Example:
+        >>> fixed_shape(4), fixed_shape((8, 8, 3))
+        ((4,), (8, 8, 3))
+    """
+    sides = shape if isinstance(shape, Iterable) and not isinstance(shape, str) else [shape]
+    found = tuple(COUNT("input_shape", side) for side in sides)
+    if not found:
+        raise ValueError("input_shape: () has no side.")
+    return found
 
 
 def large_stem(stem: str, shape: Sequence[int]) -> bool:
@@ -95,8 +114,23 @@ def large_stem(stem: str, shape: Sequence[int]) -> bool:
     return find(stem, large, what="stem")
 
 
-def positive(name: str, numbers: Sequence[int]) -> Sequence[int]:
-    """The numbers, refused under their argument's name where one is not a whole number from 1."""
-    if not all(isinstance(number, int) and number > 0 for number in numbers):
-        raise ValueError(f"{name}: {list(numbers)} are not whole numbers from 1 up.")
-    return numbers
+def several(name: str, values: Iterable) -> list:
+    """The values as a list, refused under their argument's name where it is but one.
+
+    Example:
+        >>> several("stages", ((1, 16, 1, 1),))
+        [(1, 16, 1, 1)]
+    """
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise ValueError(f"{name}: {values!r} are not several.")
+    return list(values)
+
+
+def positive(name: str, numbers: Iterable[int]) -> list[int]:
+    """The numbers, refused under their argument's name where one is not a whole number from 1.
+
+    Example:
+        >>> positive("widths", (16, 32))
+        [16, 32]
+    """
+    return [COUNT(name, number) for number in several(name, numbers)]

@@ -1,43 +1,89 @@
-"""Initializers by name: Keras' own, and "auto", which follows the activation."""
+"""Initializers by name: Keras' own and others', and "auto", which follows the activation."""
 
+import inspect
 import warnings
 from collections.abc import Callable
+from numbers import Real
+from typing import NoReturn
 
 import keras
 import pandas as pd
 from keras import initializers, layers
 
-from recipes.ingredients import activations
-from recipes.lookup import find
+from recipes.ingredients import activations, identifiers
+from recipes.ingredients.initializer_classes import DeltaOrthogonal, Dirac, Sparse, Structured
+
+
+def _he_fan_out(distribution: str) -> Callable[..., initializers.Initializer]:
+    return lambda seed=None: initializers.VarianceScaling(2.0, "fan_out", distribution, seed=seed)
+
 
 NAMES: dict[str, Callable] = {
     "zeros": initializers.Zeros,
     "random_normal": initializers.RandomNormal,
     "random_uniform": initializers.RandomUniform,
     "truncated_normal": initializers.TruncatedNormal,
+    "variance_scaling": initializers.VarianceScaling,
     "glorot_normal": initializers.GlorotNormal,
     "glorot_uniform": initializers.GlorotUniform,
     "he_normal": initializers.HeNormal,
     "he_uniform": initializers.HeUniform,
+    "he_normal_fan_out": _he_fan_out("truncated_normal"),
+    "he_uniform_fan_out": _he_fan_out("uniform"),
     "lecun_normal": initializers.LecunNormal,
     "lecun_uniform": initializers.LecunUniform,
     "orthogonal": initializers.Orthogonal,
+    "delta_orthogonal": DeltaOrthogonal,
+    "dirac": Dirac,
+    "sparse": Sparse,
 }
-ALIASES = {"xavier_normal": "glorot_normal", "xavier_uniform": "glorot_uniform"}
-VARIANCES = {
-    "zeros": "0",
-    "random_normal": "stddev**2 (0.0025 by default)",
-    "random_uniform": "(maxval - minval)**2 / 12 (0.00083 by default)",
-    "truncated_normal": "0.774 * stddev**2",
-    "glorot_normal": "2 / (fan_in + fan_out)",
-    "glorot_uniform": "2 / (fan_in + fan_out)",
-    "he_normal": "2 / fan_in",
-    "he_uniform": "2 / fan_in",
-    "lecun_normal": "1 / fan_in",
-    "lecun_uniform": "1 / fan_in",
-    "orthogonal": "1 / max(fan_in, fan_out)",
+ALIASES = {
+    "xaviernormal": "glorot_normal",
+    "xavieruniform": "glorot_uniform",
+    "kaimingnormal": "he_normal",
+    "kaiminguniform": "he_uniform",
+    "kaimingnormalfanout": "he_normal_fan_out",
+    "kaiminguniformfanout": "he_uniform_fan_out",
+    "truncnormal": "truncated_normal",
+    "normal": "random_normal",
+    "uniform": "random_uniform",
+    "zero": "zeros",
+    "orthogonalinitializer": "orthogonal",
+}
+# Keras' others, for single layers: units that are identical, matrices, Fourier transforms.
+OF_KERAS = {
+    "ones": initializers.Ones,
+    "constant": initializers.Constant,
+    "identity": initializers.Identity,
+    "stft": initializers.STFT,
+}
+OF_KERAS_ALIASES = {
+    "one": "ones",
+    "identityinitializer": "identity",
+    "stftinitializer": "stft",
+}
+FACTS = {  # variance, distribution
+    "zeros": ("0", "zeros"),
+    "random_normal": ("stddev**2 (0.0025 by default)", "normal"),
+    "random_uniform": ("(maxval - minval)**2 / 12 (0.00083 by default)", "uniform"),
+    "truncated_normal": ("0.774 * stddev**2", "truncated normal"),
+    "variance_scaling": ("scale / fan (1 / fan_in by default)", "truncated normal"),
+    "glorot_normal": ("2 / (fan_in + fan_out)", "truncated normal"),
+    "glorot_uniform": ("2 / (fan_in + fan_out)", "uniform"),
+    "he_normal": ("2 / fan_in", "truncated normal"),
+    "he_uniform": ("2 / fan_in", "uniform"),
+    "he_normal_fan_out": ("2 / fan_out", "truncated normal"),
+    "he_uniform_fan_out": ("2 / fan_out", "uniform"),
+    "lecun_normal": ("1 / fan_in", "truncated normal"),
+    "lecun_uniform": ("1 / fan_in", "uniform"),
+    "orthogonal": ("1 / max(fan_in, fan_out)", "orthogonal"),
+    "delta_orthogonal": ("1 / max(in, out) at the middle place", "orthogonal"),
+    "dirac": ("the identity at the middle place", "identity"),
+    "sparse": ("(1 - sparsity) * stddev**2 (0.00009 by default)", "normal"),
 }
 AUTO = "auto"
+_OTHERS = "an initializer, its class or configuration, or a function of shape and dtype"
+_NO_INITIALIZERS = (layers.Layer, keras.regularizers.Regularizer, keras.constraints.Constraint)
 
 
 def names() -> list[str]:
@@ -56,14 +102,16 @@ def get(
     """An initializer for a kernel.
 
     Args:
-        identifier: a name, "auto", a configuration, or an initializer, which passes through.
-        activation: the layer that the kernel feeds, for "auto": LeCun for selu, Glorot for
-            sigmoid, tanh and none, He for the others, with the gain that a leaky slope asks for.
-        seed: of a named one.
+        identifier: a name in any spelling, "auto", `(name, options)`, a configuration, a function
+            of shape and dtype, or an initializer or its class.
+        activation: the layer that the kernel feeds, for "auto": LeCun for selu and scaled tanh,
+            Glorot for what saturates on both sides and none, He for the others, with the gain that
+            a leaky slope asks for.
+        seed: of the draw. An initializer that has a seed is copied with this one.
         **options: of a named one, such as `stddev`.
 
     Raises:
-        ValueError: the name is unknown.
+        ValueError: the name is unknown, an option does not suit, or the object is no initializer.
 
     Warns:
         UserWarning: zeros: the units of a hidden layer stay identical in training.
@@ -71,21 +119,91 @@ def get(
     Example:
         >>> get("auto", activation=activations.get("selu")).__class__.__name__
         'LecunNormal'
+        >>> get(("RandomNormal", {"stddev": 0.1})).stddev
+        0.1
     """
-    if isinstance(identifier, dict):
-        return initializers.deserialize(identifier)
-    if isinstance(identifier, initializers.Initializer) or callable(identifier):
-        return identifier
+    identifier, options = identifiers.parted(identifier, options)
+    identifier = identifiers.from_keras(
+        "initializer", identifier, initializers.deserialize, initializers.Initializer
+    )
+    if isinstance(identifier, initializers.Initializer):
+        return _redrawn(identifier, seed)
+    if callable(identifier) and not inspect.isclass(identifier):
+        return _refuse(identifier) if isinstance(identifier, _NO_INITIALIZERS) else identifier
+    if not isinstance(identifier, str):
+        _refuse(identifier)
     if identifier == AUTO:
         return _auto(activation, seed)
-    allowed = {**NAMES, AUTO: initializers.GlorotUniform}  # "auto" came back above
-    make = find(ALIASES.get(identifier, identifier), allowed, what="initializer")
-    if make is initializers.Zeros:
+    made = _named(identifier, seed, options)
+    if isinstance(made, initializers.Zeros | initializers.Ones | initializers.Constant):
+        kind = type(made).__name__.lower()
         warnings.warn(
-            "initializer: with zeros all units of a hidden layer stay identical.", stacklevel=3
+            f"initializer: with {kind} all units of a hidden layer stay identical.", stacklevel=3
         )
-        return make(**options)
-    return make(seed=seed, **options)
+    return made
+
+
+def _refuse(identifier) -> NoReturn:
+    identifiers.refuse("initializer", identifier, [AUTO, *NAMES], _OTHERS)
+
+
+def _named(identifier: str, seed: int | None, options: dict) -> initializers.Initializer:
+    """The initializer of a name: ours, Keras', or one that the user registered with Keras."""
+    name = identifiers.among(identifier, NAMES, ALIASES)
+    make = NAMES.get(name or "")
+    if make is None:
+        name = identifiers.among(identifier, OF_KERAS, OF_KERAS_ALIASES)
+        make = OF_KERAS.get(name or "")
+    if make is not None:
+        drawn = "seed" in inspect.signature(make).parameters
+        return identifiers.made(
+            "initializer", name, make, **({"seed": seed} if drawn else {}), **options
+        )
+    try:
+        config = {"class_name": identifier, "config": options}
+        return _redrawn(initializers.deserialize(config), seed)
+    except (TypeError, ValueError):
+        _refuse(identifier)
+
+
+def seed_of(identifier) -> int | None:
+    """The seed that an initializer has of its own, as an object or in its options.
+
+    Example:
+        >>> seed_of(initializers.HeNormal(seed=3)), seed_of("he_normal")
+        (3, None)
+    """
+    name, options = identifiers.parted(identifier)
+    if isinstance(identifier, initializers.Initializer):
+        options = identifier.get_config()
+    elif isinstance(name, dict):
+        options = name.get("config") or {}
+    seed = options.get("seed")
+    return seed if isinstance(seed, int) else None
+
+
+def _redrawn(initializer, seed: int | None) -> initializers.Initializer:
+    """A copy with another seed, so that each layer has a draw of its own."""
+    if not isinstance(initializer, initializers.Initializer):
+        return initializer
+    config = initializer.get_config()
+    own = config.get("seed")
+    draws = "seed" in config and (own is None or isinstance(own, int))
+    if not draws or (seed is None and own is not None):
+        return initializer
+    return type(initializer).from_config({**config, "seed": seed})
+
+
+def for_depthwise(initializer: initializers.Initializer) -> initializers.Initializer:
+    """The same for a depthwise kernel, which a structure has to know of.
+
+    Example:
+        >>> for_depthwise(Dirac()).depthwise
+        True
+    """
+    if not isinstance(initializer, Structured):
+        return initializer
+    return type(initializer).from_config({**initializer.get_config(), "depthwise": True})
 
 
 def _auto(activation: layers.Layer | None, seed: int | None) -> initializers.Initializer:
@@ -106,25 +224,17 @@ def initializer_table() -> pd.DataFrame:
 
     Example:
         >>> initializer_table().loc["lecun_normal", "auto_for"]
-        'selu'
+        'selu, scaled_tanh'
     """
-    rows = {}
-    for name in NAMES:
-        suited = [
-            activation
-            for activation in activations.ACTIVATIONS
-            if _auto_name(activations.get(activation)) == name
-        ]
-        distribution = next(
-            (kind for kind in ("uniform", "truncated", "normal") if kind in name), name
-        )
-        if name in ("glorot_normal", "he_normal", "lecun_normal", "truncated_normal"):
-            distribution = "truncated normal"
-        rows[name] = {
-            "variance": VARIANCES[name],
+    suited = {name: _auto_name(activations.get(name)) for name in activations.names()}
+    rows = {
+        name: {
+            "variance": variance,
             "distribution": distribution,
-            "auto_for": ", ".join(suited),
+            "auto_for": ", ".join(one for one, auto in suited.items() if auto == name),
         }
+        for name, (variance, distribution) in FACTS.items()
+    }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("initializer")
 
 
@@ -134,11 +244,27 @@ def _auto_name(activation: layers.Layer) -> str:
     return by_class.get(type(initializer), "he_normal")
 
 
-def bias_initializer(constant: float = 0.0) -> initializers.Initializer:
-    """Zeros, or a small constant such as 0.01.
+def bias_initializer(identifier=0.0, seed: int | None = None) -> initializers.Initializer:
+    """An initializer for a bias.
+
+    Args:
+        identifier: a number, such as 0.01, or what `get` takes but "auto".
+        seed: of a draw.
+
+    Raises:
+        ValueError: it is neither.
 
     Example:
-        >>> bias_initializer(0.5)((2,)).numpy().tolist()
-        [0.5, 0.5]
+        >>> bias_initializer(0.5)((2,)).numpy().tolist(), bias_initializer("ones")((1,)).numpy()
+        ([0.5, 0.5], array([1.], dtype=float32))
     """
-    return keras.initializers.Constant(constant) if constant else keras.initializers.Zeros()
+    if isinstance(identifier, Real) and not isinstance(identifier, bool):
+        number = float(identifier)
+        return initializers.Constant(number) if number else initializers.Zeros()
+    if identifier is None or identifier == AUTO:
+        raise ValueError(
+            f"bias_initializer: {identifier!r} is not a number, a name or an initializer."
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # identical biases are usual
+        return get(identifier, seed=seed)

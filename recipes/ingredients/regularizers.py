@@ -1,12 +1,16 @@
 """Kernel penalties and dropout by name."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from numbers import Real
 
 import keras
 from keras import layers, ops
 
-from recipes.ingredients import activations
-from recipes.lookup import find
+from recipes.ingredients import activations, identifiers
+from recipes.ingredients.drop_layers import DropBlock
+from recipes.rules import AT_LEAST_0, DROPOUT
 from recipes.saving import PACKAGE
 
 
@@ -41,13 +45,47 @@ class Lp(keras.regularizers.Regularizer):
         return {"p": self.p, "strength": self.strength}
 
 
+@keras.saving.register_keras_serializable(PACKAGE)
+class Orthogonal(keras.regularizers.OrthogonalRegularizer):
+    """Keras' penalty of vectors that are not orthogonal, for convolution kernels too.
+
+    Args:
+        factor: of the mean product of two vectors of length 1, from 0 up.
+        mode: "columns", what leads to each output; or "rows", what comes from each input.
+
+    Source:
+        `keras.regularizers.OrthogonalRegularizer`, which takes matrices alone.
+
+    Example:
+        >>> import numpy as np
+        >>> float(Orthogonal()(np.eye(3, dtype="float32"))) == 0
+        True
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "columns"):
+        super().__init__(factor, mode)
+
+    def __call__(self, x):
+        """The penalty, a scalar; of a single vector 0."""
+        x = ops.reshape(x, (-1, x.shape[-1]))
+        size = x.shape[0 if self.mode == "rows" else 1]
+        return ops.sum(x) * 0 if size == 1 else super().__call__(x)
+
+
+def _l1_l2(l1: float = 0.01, l2: float = 0.01) -> keras.regularizers.Regularizer:
+    return keras.regularizers.L1L2(l1, l2)
+
+
 NAMES: dict[str, Callable] = {
     "none": lambda: None,
     "l1": keras.regularizers.L1,
     "l2": keras.regularizers.L2,
-    "l1_l2": keras.regularizers.L1L2,
+    "l1_l2": _l1_l2,
     "lp": Lp,
+    "orthogonal": Orthogonal,
 }
+ALIASES = {"orthogonalregularizer": "orthogonal"}
+_OBJECTS = "a regularizer, its class or configuration, or a function of a kernel"
 
 
 def names() -> list[str]:
@@ -55,7 +93,7 @@ def names() -> list[str]:
 
     Example:
         >>> names()
-        ['none', 'l1', 'l2', 'l1_l2', 'lp']
+        ['none', 'l1', 'l2', 'l1_l2', 'lp', 'orthogonal']
     """
     return list(NAMES)
 
@@ -64,48 +102,112 @@ def get(identifier=None, **options) -> keras.regularizers.Regularizer | None:
     """A kernel penalty; biases are not penalized.
 
     Args:
-        identifier: a name, None, a configuration, or a regularizer, which passes through.
-        **options: of a named one: `l1`, `l2`, or `p` and `strength`.
+        identifier: a name in any spelling, `(name, options)`, None, a configuration, a class, or a
+            regularizer or function of a kernel, which passes through.
+        **options: of a named one: `l1`, `l2`, `factor`, `mode`, or `p` and `strength`.
 
     Raises:
-        ValueError: the name is unknown, or a strength is negative.
+        ValueError: the name is unknown, an option does not suit, a strength is negative, or the
+            object is no regularizer.
 
     Example:
         >>> get("l2", l2=1e-4).get_config()["l2"] < 1e-3
         True
+        >>> get(("lp", {"p": 3})).p
+        3
     """
+    identifier, options = identifiers.parted(identifier, options)
     for name in ("l1", "l2"):
-        if options.get(name, 0) < 0:
-            raise ValueError(f"{name}: {options[name]!r} is negative.")
-    if isinstance(identifier, dict):
-        return keras.regularizers.deserialize(identifier)
-    if identifier is not None and not isinstance(identifier, str):
-        return keras.regularizers.get(identifier)
-    return find("none" if identifier is None else identifier, NAMES, what="regularizer")(**options)
+        if name in options:
+            options[name] = AT_LEAST_0(name, options[name])
+    base = keras.regularizers.Regularizer
+    identifier = identifiers.from_keras(
+        "regularizer", identifier, keras.regularizers.deserialize, base
+    )
+    if identifier is None:
+        return None
+    function = inspect.isfunction(identifier) or isinstance(identifier, partial)
+    if isinstance(identifier, base) or function:
+        return identifier
+    name = identifiers.among(identifier, NAMES, ALIASES) if isinstance(identifier, str) else None
+    if name is not None:
+        return identifiers.made("regularizer", name, NAMES[name], **options)
+    if isinstance(identifier, str):
+        found = keras.saving.get_registered_object(identifier)
+        if inspect.isclass(found) and issubclass(found, base):
+            return identifiers.made("regularizer", identifier, found, **options)
+    identifiers.refuse("regularizer", identifier, NAMES, _OBJECTS)
+
+
+DROPOUTS: dict[str, Callable[..., layers.Layer]] = {
+    "dropout": layers.Dropout,
+    "spatial": layers.SpatialDropout2D,
+    "alpha": layers.AlphaDropout,
+    "gaussian": layers.GaussianDropout,
+    "drop_block": DropBlock,
+}
+DROPOUT_ALIASES = {
+    "spatialdropout2d": "spatial",
+    "dropout2d": "spatial",
+    "alphadropout": "alpha",
+    "gaussiandropout": "gaussian",
+    "dropblock2d": "drop_block",
+}
+_FOR_MAPS = (layers.SpatialDropout2D, DropBlock)
+_DROPS = "a number from 0 to below 1, a dropout layer or its configuration"
 
 
 def dropout(
-    rate: float, activation: layers.Layer, *, maps: bool = False, seed: int | None = None
+    identifier, activation: layers.Layer, *, maps: bool = False, seed: int | None = None
 ) -> layers.Layer | None:
     """The dropout that suits what it drops from, or None at rate 0.
 
     Args:
-        rate: from 0 to below 1.
-        activation: alpha-dropout keeps the mean and variance that selu relies on.
-        maps: whether whole channels of feature maps are dropped.
+        identifier: a rate from 0 to below 1; `("gaussian", {"rate": 0.1})`, with a name of
+            `DROPOUTS`; or a layer, of which a new copy is made.
+        activation: with a rate alone, alpha-dropout keeps the mean and variance that selu relies
+            on.
+        maps: whether it drops from feature maps: with a rate alone, whole channels.
         seed: of the draw.
 
     Raises:
-        ValueError: the rate is out of its range.
+        ValueError: the rate is out of its range, the object is no dropout, or it is for maps and
+            there are none.
 
     Example:
         >>> dropout(0.5, activations.get("selu")).__class__.__name__
         'AlphaDropout'
+        >>> dropout(("gaussian", {"rate": 0.1}), activations.get("relu")).rate
+        0.1
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: {rate!r} is not a number from 0 to below 1.")
-    if rate == 0:
-        return None
-    if activations.name_of(activation) == "selu":
-        return layers.AlphaDropout(rate, seed=seed)
-    return (layers.SpatialDropout2D if maps else layers.Dropout)(rate, seed=seed)
+    if isinstance(identifier, Real):
+        rate = DROPOUT("dropout", identifier)
+        name = "spatial" if maps else "dropout"
+        name = "alpha" if activations.name_of(activation) == "selu" else name
+        return DROPOUTS[name](rate, seed=seed) if rate else None
+    layer = _dropout_layer(identifier, seed)
+    if isinstance(layer, _FOR_MAPS) and not maps:
+        raise ValueError(f"dropout: {type(layer).__name__} is for maps; take a rate or 'gaussian'.")
+    return layer
+
+
+def _dropout_layer(identifier, seed: int | None) -> layers.Layer:
+    """A layer by name, or a copy of one, with a seed of its own."""
+    identifier, options = identifiers.parted(identifier)
+    if isinstance(identifier, Mapping):
+        identifier = identifiers.from_keras(
+            "dropout", identifier, keras.saving.deserialize_keras_object, layers.Layer
+        )
+    if isinstance(identifier, layers.Layer) and hasattr(identifier, "rate"):
+        config = {key: v for key, v in identifier.get_config().items() if key != "name"}
+        own = config.get("seed")
+        return type(identifier).from_config({**config, "seed": own if seed is None else seed})
+    name = None
+    if isinstance(identifier, str):
+        name = identifiers.among(identifier, DROPOUTS, DROPOUT_ALIASES)
+    if name is None:
+        identifiers.refuse("dropout", identifier, DROPOUTS, _DROPS)
+    if "rate" not in options:
+        raise ValueError(f"dropout: {name!r} needs a rate: ({name!r}, {{'rate': 0.1}}).")
+    options["rate"] = DROPOUT("dropout", options["rate"])
+    return identifiers.made("dropout", name, DROPOUTS[name], **{"seed": seed, **options})

@@ -6,7 +6,7 @@ import pandas as pd
 from keras import layers
 
 from recipes.heads import compile_classifier
-from recipes.ingredients import activations, normalization
+from recipes.ingredients import activations
 
 
 def layer_statistics(model: keras.Model, x, y=None) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def _gradients(model: keras.Model, x, y) -> dict[str, float]:
     """Root mean square of each kernel's gradient: what one step of plain SGD at rate 1 moves."""
     copy = compiled_copy(model)
     for layer in copy.layers:
-        if isinstance(layer, layers.Dropout | layers.SpatialDropout2D | layers.AlphaDropout):
+        if hasattr(layer, "rate"):  # every kind of dropout
             layer.rate = 0.0
     copy.compile(keras.optimizers.SGD(1.0), loss=copy.loss)
     kernels = {
@@ -99,7 +99,7 @@ def _gradients(model: keras.Model, x, y) -> dict[str, float]:
 
 
 def _inner(layer):
-    return layer.layer if isinstance(layer, normalization.WeightNormalization) else layer
+    return layer.layer if isinstance(layer, layers.Wrapper) else layer
 
 
 def _saturated(values: np.ndarray, name: str | None) -> float:

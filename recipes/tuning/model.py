@@ -8,7 +8,7 @@ import keras_tuner
 
 from recipes import callbacks
 from recipes.classifiers import registry
-from recipes.heads import compile_classifier
+from recipes.heads import compile_classifier, spare
 from recipes.lookup import find
 from recipes.tuning.space import decoded, default_space, draw, resolve
 
@@ -61,9 +61,9 @@ class HyperModel(keras_tuner.HyperModel):
         arguments = {**values, **registry.of(self.recipe).sizes(values)}
         known = _arguments(self.recipe)
         model = self.recipe(**{k: v for k, v in arguments.items() if k in known})
-        return compile_classifier(
-            model, optimizer=_optimizer(values), one_hot=values.get("one_hot", False)
-        )
+        optimizer = _optimizer(values)
+        spare(optimizer, model)
+        return compile_classifier(model, optimizer=optimizer, one_hot=values.get("one_hot", False))
 
     def fit(self, hp, model, *args, **options):
         """Train as keras-tuner asks, with the batch size and the decay scheme of `hp`."""
@@ -89,10 +89,7 @@ def _optimizer(values: Mapping) -> keras.optimizers.Optimizer:
         options["weight_decay"] = values["weight_decay"]
     if name in ("sgd", "rmsprop") and "momentum" in values:
         options["momentum"] = float(values["momentum"])
-    optimizer = find(name, OPTIMIZERS, what="optimizer")(**options)
-    if "weight_decay" in options:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return find(name, OPTIMIZERS, what="optimizer")(**options)
 
 
 def decay_callbacks(values: Mapping, steps: int) -> list:
