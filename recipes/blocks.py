@@ -188,8 +188,8 @@ def normalize(config: BlockConfig, shape: tuple, *, zero: bool = False) -> layer
     norm = normalization.get(config.normalization, shape[-1])
     if not zero:
         return norm
-    options = {} if norm is None else norm.get_config()
-    if "gamma_initializer" not in options or not (options.get("scale", True) and norm.trainable):
+    options = {} if norm is None or not norm.trainable else norm.get_config()
+    if norm is None or "gamma_initializer" not in options or not options.get("scale", True):
         raise ValueError(
             f"zero_init_last: the normalization {config.normalization!r} learns no scale that "
             "begins as asked; 'batch', 'layer', 'group', 'instance' and 'filter_response' do."

@@ -15,14 +15,22 @@ PACKAGE = "recipes"
 SAVED_IN = {
     "recipes.heads": ("SmoothedSparseCrossentropy", "TokenPooling"),
     "recipes.ingredients.activation_layers": (
-        *("ChannelPReLU", "CReLU", "GLU", "HardMish", "KerasFunction", "Maxout", "QuickGELU"),
-        *("RReLU", "ScaledTanh", "SwiGLU", "TLU"),
+        "ChannelPReLU",
+        "HardMish",
+        "KerasFunction",
+        "QuickGELU",
+        "RReLU",
+        "ScaledTanh",
+        "TLU",
     ),
     "recipes.ingredients.drop_layers": ("DropBlock", "DropPath"),
     "recipes.ingredients.initializer_classes": ("DeltaOrthogonal", "Dirac", "Sparse"),
+    "recipes.ingredients.joint_activations": ("CReLU", "GLU", "Maxout", "Sparsemax", "SwiGLU"),
     "recipes.ingredients.norm_layers": (
-        *("FilterResponseNormalization", "LocalResponseNormalization"),
-        *("WeightNormalization", "WeightStandardization"),
+        "FilterResponseNormalization",
+        "LocalResponseNormalization",
+        "WeightNormalization",
+        "WeightStandardization",
     ),
     "recipes.ingredients.regularizers": ("Lp", "Orthogonal"),
     "recipes.ingredients.scaling": (

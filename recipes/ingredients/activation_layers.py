@@ -1,13 +1,11 @@
-"""Activations that Keras has not: those that change the width, that learn, that draw."""
+"""Activations of one value that Keras has not: with parameters, learned ones, drawn ones."""
 
-from abc import abstractmethod
 from typing import final
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from recipes.rules import COUNT
 from recipes.saving import PACKAGE
 
 
@@ -88,7 +86,7 @@ class HardMish(Elementwise):
 @final
 @keras.saving.register_keras_serializable(PACKAGE)
 class ScaledTanh(Elementwise):
-    """`scale * tanh(slope * x)`: unit variance in, unit variance out.
+    """`scale * tanh(slope * x)`, by default with the values ±1 at ±1, where it bends most.
 
     Args:
         scale: the height.
@@ -197,136 +195,3 @@ class ChannelPReLU(layers.PReLU):
         """Share the slope over all axes but the batch's and the channels'."""
         self.shared_axes = list(range(1, len(input_shape) - 1)) or None
         super().build(input_shape)
-
-
-@final
-@keras.saving.register_keras_serializable(PACKAGE)
-class CReLU(layers.Layer):
-    """`concat(relu(x), relu(-x))` on the channel axis, which it doubles.
-
-    Args:
-        axis: of the channels.
-
-    Source:
-        arXiv 1603.05201.
-
-    Example:
-        >>> CReLU()(np.array([[1.0, -2.0]])).numpy().tolist()
-        [[1.0, 0.0, 0.0, 2.0]]
-    """
-
-    def __init__(self, axis: int = -1, **options):
-        super().__init__(**options)
-        self.axis = axis
-
-    def call(self, x):
-        """Both halves of the input."""
-        return ops.concatenate([ops.relu(x), ops.relu(-x)], axis=self.axis)
-
-    def compute_output_shape(self, input_shape):
-        """The input's, with twice the channels."""
-        shape = list(input_shape)
-        shape[self.axis] = None if shape[self.axis] is None else 2 * shape[self.axis]
-        return tuple(shape)
-
-    def get_config(self):
-        """The arguments."""
-        return {**super().get_config(), "axis": self.axis}
-
-
-class Narrowing(layers.Layer):
-    """An activation that leaves one channel of each `pieces`, which divide their number."""
-
-    pieces: int
-
-    def build(self, input_shape):
-        """Check that the pieces divide the channels."""
-        if input_shape[-1] % self.pieces:
-            raise ValueError(f"pieces: {self.pieces} does not divide {input_shape[-1]} channels.")
-
-    def compute_output_shape(self, input_shape):
-        """The input's, with one channel for each `pieces`."""
-        return (*input_shape[:-1], input_shape[-1] // self.pieces)
-
-
-@final
-@keras.saving.register_keras_serializable(PACKAGE)
-class Maxout(Narrowing):
-    """The largest of each `pieces` neighbouring channels, of which it leaves one.
-
-    Args:
-        pieces: how many linear pieces the learned activation has; it divides the channels.
-
-    Source:
-        arXiv 1302.4389.
-
-    Example:
-        >>> Maxout(2)(np.array([[1.0, 3.0, -2.0, -5.0]])).numpy().tolist()
-        [[3.0, -2.0]]
-    """
-
-    def __init__(self, pieces: int = 2, **options):
-        super().__init__(**options)
-        self.pieces = COUNT("pieces", pieces)
-        if self.pieces < 2:
-            raise ValueError(f"pieces: {pieces!r} is not a whole number from 2 up.")
-
-    def call(self, x):
-        """The largest piece."""
-        shape = (*ops.shape(x)[:-1], x.shape[-1] // self.pieces, self.pieces)
-        return ops.max(ops.reshape(x, shape), axis=-1)
-
-    def get_config(self):
-        """The arguments."""
-        return {**super().get_config(), "pieces": self.pieces}
-
-
-class Gated(Narrowing):
-    """One half of the channels lets the other through."""
-
-    pieces = 2
-
-    def call(self, x):
-        """The product of the halves, one of them behind a function."""
-        half = x.shape[-1] // 2
-        return self.product(x[..., :half], x[..., half:])
-
-    @abstractmethod
-    def product(self, first, second):
-        """Of the two halves."""
-
-
-@final
-@keras.saving.register_keras_serializable(PACKAGE)
-class GLU(Gated):
-    """`a * sigmoid(b)` of the halves a and b of the channels: the gated linear unit.
-
-    Source:
-        arXiv 1612.08083; `torch.nn.GLU`.
-
-    Example:
-        >>> GLU()(np.array([[4.0, 0.0]])).numpy().tolist()
-        [[2.0]]
-    """
-
-    def product(self, first, second):
-        """The second half is the gate."""
-        return first * ops.sigmoid(second)
-
-
-@final
-@keras.saving.register_keras_serializable(PACKAGE)
-class SwiGLU(Gated):
-    """`silu(a) * b` of the halves a and b of the channels.
-
-    Source:
-        arXiv 2002.05202; `timm.layers.SwiGLUPacked`.
-
-    Example:
-        >>> SwiGLU()(np.array([[0.0, 5.0]])).numpy().tolist()
-        [[0.0]]
-    """
-
-    def product(self, first, second):
-        """The first half is the gate."""
-        return ops.silu(first) * second

@@ -13,17 +13,20 @@ from keras import layers
 
 from recipes.ingredients import identifiers
 from recipes.ingredients.activation_layers import (
-    GLU,
     TLU,
     ChannelPReLU,
-    CReLU,
     HardMish,
     KerasFunction,
-    Maxout,
-    Narrowing,
     QuickGELU,
     RReLU,
     ScaledTanh,
+)
+from recipes.ingredients.joint_activations import (
+    GLU,
+    CReLU,
+    Maxout,
+    Narrowing,
+    Sparsemax,
     SwiGLU,
 )
 
@@ -98,7 +101,7 @@ _FACTS = {  # low, high, zero-centred, saturating, monotonic, smooth, parameters
     "log_sigmoid": (_function("log_sigmoid"), -_INF, 0, False, RIGHT, True, True, 0, GLOROT),
     "hard_sigmoid": (_function("hard_sigmoid"), 0, 1, False, BOTH, True, False, 0, GLOROT),
     "sparse_sigmoid": (_function("sparse_sigmoid"), 0, 1, False, BOTH, True, False, 0, GLOROT),
-    "sparsemax": (_function("sparsemax"), 0, 1, False, BOTH, True, False, 0, GLOROT),
+    "sparsemax": (Sparsemax, 0, 1, False, BOTH, True, False, 0, GLOROT),
     "hard_tanh": (_function("hard_tanh"), -1, 1, True, BOTH, True, False, 0, GLOROT),
     "scaled_tanh": (ScaledTanh, -1.7159, 1.7159, True, BOTH, True, True, 0, LECUN),
     "softsign": (_function("softsign"), -1, 1, True, BOTH, True, True, 0, GLOROT),
@@ -192,16 +195,20 @@ def _refuse_softmax(name: str) -> None:
 
 
 def _of_function(function: Callable, options: Mapping) -> layers.Layer:
+    _check_function(function)
+    return layers.Activation(function, **options)
+
+
+def _check_function(function: Callable) -> None:
     _refuse_softmax(getattr(function, "__name__", ""))
     if function is keras.activations.glu:
         raise ValueError("activation: Keras' function glu halves the channels; take 'glu'.")
-    return layers.Activation(function, **options)
 
 
 def _copy(layer: layers.Layer) -> layers.Layer:
     """A new layer of the same configuration, refused where it is no activation."""
-    if isinstance(layer, layers.Softmax):
-        _refuse_softmax("softmax")
+    if isinstance(layer, layers.Activation | layers.Softmax):
+        _check_function(getattr(layer, "activation", keras.activations.softmax))
     of_keras = type(layer).__module__.startswith("keras.")
     kinds = (layers.Activation, layers.Lambda, *_CLASSES)
     if isinstance(layer, layers.Wrapper | keras.Model) or (
@@ -213,7 +220,8 @@ def _copy(layer: layers.Layer) -> layers.Layer:
             f"activation: the layer {layer.name!r} has weights of its own, and each block gets a "
             "new one; give a layer that was not used yet."
         )
-    return type(layer).from_config({k: v for k, v in layer.get_config().items() if k != "name"})
+    config = {k: v for k, v in layer.get_config().items() if k != "name"}
+    return identifiers.made("activation", layer.name, type(layer).from_config, config)
 
 
 def name_of(layer: layers.Layer) -> str | None:

@@ -49,10 +49,10 @@ def get(identifier=None, *, axis: int | Sequence[int] = 0, **options):
     identifier = identifiers.from_keras(
         "kernel_constraint", identifier, keras.constraints.deserialize, base
     )
-    if identifier is None or identifier == "none":
-        return None
-    if isinstance(identifier, base):
+    if identifier is None or isinstance(identifier, base):
         return identifier
+    if isinstance(identifier, str) and identifier == "none":
+        return None
     name = identifiers.among(identifier, NAMES, {}) if isinstance(identifier, str) else None
     if name is None:
         identifiers.refuse("kernel_constraint", identifier, NAMES, _OBJECTS)

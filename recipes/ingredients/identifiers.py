@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import numpy as np
@@ -85,6 +86,8 @@ def made(what: str, name: Any, make: Callable, /, *args, **options) -> Any:
 def from_keras(what: str, identifier: Any, deserialize: Callable, base: type) -> Any:
     """An object from Keras' configuration of it, or from its class; anything else comes back.
 
+    So does a class that needs arguments.
+
     Raises:
         ValueError: Keras makes nothing of it.
 
@@ -95,7 +98,8 @@ def from_keras(what: str, identifier: Any, deserialize: Callable, base: type) ->
     if isinstance(identifier, Mapping):
         return made(what, dict(identifier), deserialize, dict(identifier))
     if inspect.isclass(identifier) and issubclass(identifier, base):
-        return made(what, identifier.__name__, identifier)
+        with suppress(TypeError):
+            return identifier()
     return identifier
 
 

@@ -42,7 +42,7 @@ class Structured(keras.initializers.Initializer):
         """A draw from the normal distribution."""
         return keras.random.normal(shape, dtype="float32", seed=self._drawn_by)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """The arguments."""
         return {"seed": self.seed, "depthwise": self.depthwise}
 
@@ -115,7 +115,7 @@ class DeltaOrthogonal(Structured):
             matrix = keras.initializers.Orthogonal(seed=self._drawn_by)(shape[-2:], "float32")
         return _in_the_middle(self.gain * matrix, shape)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """The arguments."""
         return {**super().get_config(), "gain": self.gain}
 
@@ -161,6 +161,6 @@ class Sparse(Structured):
         kept = ranks >= math.ceil(self.sparsity * outputs)
         return ops.reshape(ops.where(kept, values, 0.0), shape)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """The arguments."""
         return {**super().get_config(), "sparsity": self.sparsity, "stddev": self.stddev}

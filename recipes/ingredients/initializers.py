@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from numbers import Real
 from typing import NoReturn
 
@@ -155,15 +156,14 @@ def _named(identifier: str, seed: int | None, options: dict) -> initializers.Ini
         name = identifiers.among(identifier, OF_KERAS, OF_KERAS_ALIASES)
         make = OF_KERAS.get(name or "")
     if make is not None:
-        drawn = "seed" in inspect.signature(make).parameters
-        return identifiers.made(
-            "initializer", name, make, **({"seed": seed} if drawn else {}), **options
-        )
-    try:
-        config = {"class_name": identifier, "config": options}
-        return _redrawn(initializers.deserialize(config), seed)
-    except (TypeError, ValueError):
-        _refuse(identifier)
+        if seed is not None and "seed" in inspect.signature(make).parameters:
+            options = {**options, "seed": seed}
+        return identifiers.made("initializer", name, make, **options)
+    with suppress(TypeError, ValueError):
+        found = initializers.get(identifier)
+        if isinstance(found, initializers.Initializer):
+            return _redrawn(type(found)(**options), seed)
+    _refuse(identifier)
 
 
 def seed_of(identifier) -> int | None:
@@ -261,7 +261,7 @@ def bias_initializer(identifier=0.0, seed: int | None = None) -> initializers.In
     if isinstance(identifier, Real) and not isinstance(identifier, bool):
         number = float(identifier)
         return initializers.Constant(number) if number else initializers.Zeros()
-    if identifier is None or identifier == AUTO:
+    if identifier is None or (isinstance(identifier, str) and identifier == AUTO):
         raise ValueError(
             f"bias_initializer: {identifier!r} is not a number, a name or an initializer."
         )

@@ -52,9 +52,12 @@ def lsuv(
     """
     POSITIVE("tolerance", tolerance)
     COUNT("max_iterations", max_iterations)
-    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        raise ValueError(f"model: {type(model).__name__} is no functional or sequential model.")
-    x = keras.ops.convert_to_tensor(x, model.inputs[0].dtype)
+    inputs = getattr(model, "inputs", None) or []
+    if not isinstance(model, keras.Model) or len(inputs) != 1:
+        raise ValueError(
+            f"model: {type(model).__name__} is no functional or sequential model of one input."
+        )
+    x = keras.ops.convert_to_tensor(x, inputs[0].dtype)
     seeds = np.random.default_rng(seed)
     for layer in model.layers:
         inner = layer.layer if isinstance(layer, WeightNormalization) else layer
@@ -71,7 +74,7 @@ def lsuv(
 def _to_unit_variance(model, layer, scaled, x, tolerance: float, max_iterations: int) -> None:
     for _ in range(max_iterations):
         with _linear(layer):
-            outputs = keras.Model(model.inputs, layer.output)(x, training=False)
+            outputs = keras.Model(model.inputs[0], layer.output)(x, training=False)
         variance = float(np.var(keras.ops.convert_to_numpy(outputs).astype("float64")))
         if not 0 < variance < np.inf:
             raise ValueError(

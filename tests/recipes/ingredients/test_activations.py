@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -6,7 +9,9 @@ from matplotlib.figure import Figure
 
 import recipes
 from recipes.ingredients import activations
+from recipes.transfer.state import to_numpy
 
+TIMM = json.loads((Path(__file__).parents[2] / "reference" / "timm.json").read_text("utf-8"))
 X = np.concatenate([np.linspace(-8, 8, 161), [-50.0, 50.0]]).astype("float32")
 sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
 FORMULAS = {
@@ -24,6 +29,15 @@ FORMULAS = {
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "hard_silu": lambda x: x * np.clip(x + 3, 0, 6) / 6,
     "linear": lambda x: x,
+    "rrelu": lambda x: np.maximum(x, 0) + (1 / 8 + 1 / 3) / 2 * np.minimum(x, 0),
+    "tlu": lambda x: np.maximum(x, 0),
+    "exponential": np.exp,
+    "squareplus": lambda x: (x + np.sqrt(x**2 + 4)) / 2,
+    "sparse_plus": lambda x: np.where(x <= -1, 0, np.where(x < 1, (x + 1) ** 2 / 4, x)),
+    "sparse_sigmoid": lambda x: np.clip((x + 1) / 2, 0, 1),
+    "quick_gelu": lambda x: x * sigmoid(1.702 * x),
+    "hard_mish": lambda x: x / 2 * np.clip(x + 2, 0, 2),
+    "scaled_tanh": lambda x: 1.7159 * np.tanh(2 / 3 * x),
 }
 TORCH = {
     "sigmoid": lambda f: f.sigmoid,
@@ -37,7 +51,26 @@ TORCH = {
     "elu": lambda f: f.elu,
     "gelu": lambda f: f.gelu,
     "hard_silu": lambda f: f.hardswish,
+    "rrelu": lambda f: lambda x: f.rrelu(x, training=False),
+    "threshold": lambda f: lambda x: f.threshold(x, 1.0, 0.0),
+    "celu": lambda f: f.celu,
+    "softplus": lambda f: f.softplus,
+    "log_sigmoid": lambda f: f.logsigmoid,
+    "hard_sigmoid": lambda f: f.hardsigmoid,
+    "hard_tanh": lambda f: f.hardtanh,
+    "softsign": lambda f: f.softsign,
+    "tanh_shrink": lambda f: f.tanhshrink,
+    "soft_shrink": lambda f: f.softshrink,
+    "hard_shrink": lambda f: f.hardshrink,
 }
+OF_TIMM = {
+    "swish": "silu",
+    "hard_swish": "hard_silu",
+    "identity": "linear",
+    "leaky_relu": ("leaky_relu", 0.01),
+}
+WIDE = {"crelu": 1, "maxout": 2, "glu": 2, "swiglu": 2, "sparsemax": 2}  # channels for the facts
+LEARNED = ("prelu", "tlu")  # their facts are not those of the start
 
 
 def value_and_gradient(name, x, **options):
@@ -62,8 +95,9 @@ def test_values_are_the_formulas(name):
 @pytest.mark.parametrize("name", TORCH)
 def test_values_and_gradients_are_torchs(name):
     torch = pytest.importorskip("torch")
-    x = X[np.abs(np.abs(X) - 3) > 1e-3]  # hard_silu has a corner there, where both are right
-    x = x[(x != 0) & (x != 6)]
+    # Where a function has a corner, both are right.
+    x = X[(np.abs(X[:, None]) - [0, 0.5, 1, 3, 6] != 0).all(axis=1)]
+    x = x[np.abs(np.abs(x)[:, None] - [0.5, 1, 3, 6]).min(axis=1) > 1e-3]
     tensor = torch.tensor(x, requires_grad=True)
     expected = TORCH[name](torch.nn.functional)(tensor)
     expected.sum().backward()
@@ -74,7 +108,56 @@ def test_values_and_gradients_are_torchs(name):
 
 
 def test_the_tables_together_cover_every_activation():
-    assert set(FORMULAS) | set(TORCH) | {"crelu", "maxout"} == set(activations.names())
+    together = {"crelu", "maxout", "glu", "swiglu", "sparsemax"}
+    assert set(FORMULAS) | set(TORCH) | together == set(activations.names())
+
+
+@pytest.mark.parametrize("name", TIMM["activations"])
+def test_values_are_timms(name):
+    x = np.array(TIMM["x"], "float32")[:, None]
+    ours = OF_TIMM.get(name, name)
+    options = {"negative_slope": ours[1]} if isinstance(ours, tuple) else {}
+    layer = activations.get(name, **options)
+    assert activations.name_of(layer) == (ours[0] if options else ours)
+    np.testing.assert_allclose(to_numpy(layer(x))[:, 0], TIMM["activations"][name], atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["glu", "swiglu"])
+def test_gated_ones_are_timms_and_torchs(name):
+    x = np.array(TIMM[name]["x"], "float32")
+    layer = activations.get(name)
+    np.testing.assert_allclose(to_numpy(layer(x)), TIMM[name]["y"], atol=1e-6)
+    if name == "glu":
+        torch = pytest.importorskip("torch")
+        expected = torch.nn.functional.glu(torch.from_numpy(x))
+        np.testing.assert_allclose(to_numpy(layer(x)), expected, atol=1e-6)
+    assert layer.compute_output_shape((None, 4, 5, 6)) == (None, 4, 5, 3)
+    with pytest.raises(ValueError, match="pieces: 2 does not divide 3 channels"):
+        activations.get(name)(np.zeros((1, 3)))
+
+
+def test_sparsemax_projects_onto_the_simplex():
+    x = np.random.default_rng(0).normal(size=(60, 5)).astype("float32") * 2
+    y = to_numpy(activations.get("sparsemax")(x))
+    assert (y >= 0).all()
+    np.testing.assert_allclose(y.sum(axis=1), 1, atol=1e-5)
+    # The projection is the point of the simplex that is nearest: no vertex's direction is better.
+    assert (x - y <= ((x - y) * y).sum(axis=1, keepdims=True) + 1e-5).all()
+
+
+def test_rrelu_draws_slopes_in_training_as_torch_does():
+    torch = pytest.importorskip("torch")
+    x = np.full((200, 50), -1.0, "float32")
+    layer = activations.get("rrelu", seed=3)
+    slopes = -to_numpy(layer(x, training=True))
+    theirs = -torch.nn.functional.rrelu(torch.from_numpy(x), training=True).numpy()
+    assert slopes.min() >= 1 / 8
+    assert slopes.max() <= 1 / 3
+    assert slopes.mean() == pytest.approx(theirs.mean(), abs=0.005)
+    assert slopes.std() == pytest.approx(theirs.std(), rel=0.03)
+    again = -to_numpy(activations.get("rrelu", seed=3)(x, training=True))
+    np.testing.assert_array_equal(slopes, again)
+    assert (to_numpy(layer(-x, training=True)) == 1).all()
 
 
 @pytest.mark.tensorflow_only
@@ -107,19 +190,20 @@ def test_the_facts_are_true(name):
     facts = recipes.activation_table().loc[name]
     x = np.sort(np.concatenate([X, np.linspace(-3, 3, 6001).astype("float32")]))
     options = {"negative_slope": 0.3} if name == "leaky_relu" else {}
-    width = {"crelu": 1, "maxout": 2}.get(name, 1)
+    width = WIDE.get(name, 1)
     y, gradient = value_and_gradient(name, np.tile(x[:, None], (1, width)), **options)
     assert y.min() >= facts["low"] - 1e-5
     assert y.max() <= facts["high"] + 1e-5
+    slow = 0.03 if name in ("softsign", "squareplus") else 2e-4  # they get there like 1 / x
     for bound, extreme in ((facts["low"], y.min()), (facts["high"], y.max())):
-        if name not in ("prelu", "crelu"):
-            assert np.isinf(bound) or extreme == pytest.approx(bound, abs=2e-4)
-    if name != "crelu":
+        if name not in (*LEARNED, *WIDE):
+            assert np.isinf(bound) or extreme == pytest.approx(bound, abs=slow)
+    if name not in WIDE or name == "maxout":
         assert facts["monotonic"] == bool((np.diff(y[:, 0]) >= -1e-6).all())
         flat_left, flat_right = (abs(gradient[i]).max() < 1e-3 for i in (0, -1))
-        found = {(1, 1): "both sides", (1, 0): "left side", (0, 0): "no"}[flat_left, flat_right]
+        sides = {(1, 1): "both sides", (1, 0): "left side", (0, 1): "right side", (0, 0): "no"}
         if name != "prelu":
-            assert found == facts["saturating"]
+            assert sides[flat_left, flat_right] == facts["saturating"]
     layer = activations.get(name)
     layer.build((None, 2 * width))
     assert facts["parameters"] * 2 == sum(int(np.prod(w.shape)) for w in layer.weights)
@@ -173,4 +257,4 @@ def test_the_plot_shows_function_and_derivative():
         axes.lines[1].get_ydata()[1:-1], 1 - np.tanh(x[1:-1]) ** 2, atol=1e-3
     )
     with pytest.raises(ValueError, match="has no curve"):
-        recipes.plot_activation("maxout", ax=Figure().subplots())
+        recipes.plot_activation("swiglu", ax=Figure().subplots())

@@ -1,12 +1,22 @@
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 import recipes
-from recipes.ingredients import normalization
-from recipes.ingredients.normalization import LocalResponseNormalization, WeightNormalization
+from recipes.ingredients import activations, normalization
+from recipes.ingredients.normalization import (
+    FilterResponseNormalization,
+    LocalResponseNormalization,
+    WeightNormalization,
+    WeightStandardization,
+)
+from recipes.transfer.state import to_numpy
 
+TIMM = json.loads((Path(__file__).parents[2] / "reference" / "timm.json").read_text("utf-8"))
 X = np.random.default_rng(0).normal(1.0, 2.0, size=(4, 6, 5, 12)).astype("float32")
 
 
@@ -72,6 +82,80 @@ def test_batch_uses_its_moving_averages_at_inference():
     other = X * 3 + 1
     expected = (other - X.mean((0, 1, 2))) / np.sqrt(X.var((0, 1, 2)) + layer.epsilon)
     np.testing.assert_allclose(layer(other), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_filter_response_and_its_threshold_are_timms():
+    expected = TIMM["filter_response"]
+    x = np.array(expected["x"], "float32")
+    norm, tlu = normalization.get("FRN"), activations.get("tlu")
+    norm.build(x.shape)
+    tlu.build(x.shape)
+    norm.set_weights([np.array(expected["weight"]), np.array(expected["bias"])])
+    tlu.set_weights([np.array(expected["tau"])])
+    np.testing.assert_allclose(to_numpy(tlu(norm(x))), expected["y"], atol=1e-5)
+    with pytest.raises(ValueError, match="places of maps, and vectors have none"):
+        FilterResponseNormalization()(np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("kind", ["", "_depthwise"])
+def test_weight_standardization_is_timms(kind):
+    expected = TIMM[f"weight_standardization{kind}"]
+    x, kernel = np.array(expected["x"], "float32"), np.array(expected["kernel"], "float32")
+    plain = layers.DepthwiseConv2D(3) if kind else layers.Conv2D(kernel.shape[-1], 3)
+    layer = WeightStandardization(plain)
+    layer.build(x.shape)
+    layer.layer.kernel.assign(kernel)
+    np.testing.assert_allclose(to_numpy(layer(x)), expected["y"], atol=1e-4)
+
+
+def test_unit_has_length_one_and_frozen_batch_stays():
+    y = to_numpy(normalization.get("UnitNormalization")(X))
+    np.testing.assert_allclose(np.linalg.norm(y, axis=-1), 1, rtol=1e-5)
+    frozen = normalization.get("frozen_batch")
+    y = to_numpy(frozen(X, training=True))
+    np.testing.assert_allclose(y, X / np.sqrt(1 + frozen.epsilon), rtol=1e-5)
+    assert not frozen.trainable_weights
+    assert (to_numpy(frozen.moving_mean) == 0).all()
+
+
+@pytest.mark.tensorflow_only
+def test_synchronized_batch_is_batch_on_one_device():
+    layer = normalization.get("SyncBatchNorm")
+    assert layer.synchronized
+    expected = normalization.get("batch")(X, training=True)
+    np.testing.assert_allclose(layer(X, training=True), expected, atol=1e-5)
+
+
+@pytest.mark.tensorflow_only
+def test_spectral_ends_where_torchs_does():
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(3, 6)).astype("float32")
+    layer = normalization.wrapper(("spectral", {"power_iterations": 50}))(layers.Dense(5))
+    layer.build(x.shape)
+    kernel = to_numpy(layer.layer.kernel).copy()
+    y = to_numpy(layer(x, training=True))
+    theirs = torch.nn.utils.parametrizations.spectral_norm(
+        torch.nn.Linear(6, 5, bias=False), n_power_iterations=50
+    )
+    theirs.parametrizations.weight.original.data = torch.from_numpy(kernel.T.copy())
+    theirs.train()
+    for _ in range(3):
+        expected = theirs(torch.from_numpy(x))
+    np.testing.assert_allclose(y, expected.detach(), rtol=1e-3, atol=1e-4)
+    assert np.linalg.norm(to_numpy(layer.layer.kernel), 2) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_norm_of_kernels_may_be_followed_by_one_of_outputs():
+    assert normalization.get("weight_standardization", 48).groups == 24
+    then = ("ws", {"then": ("group", {"groups": 4})})
+    assert normalization.get(then, 48).groups == 4
+    assert normalization.shifts(then)
+    assert normalization.get("weight", 48) is None
+    assert not normalization.shifts("weight")
+    model = recipes.cnn((8, 8, 3), 3, widths=(8,), depth=1, normalization=then)
+    wrapped = next(m for m in model.layers if isinstance(m, WeightStandardization))
+    assert not wrapped.layer.use_bias
+    assert any(isinstance(m, layers.GroupNormalization) for m in model.layers)
 
 
 KERNELS = {
@@ -147,7 +231,11 @@ def test_weight_survives_saving_and_training(tmp_path):
     np.testing.assert_array_equal(loaded.predict_on_batch(X), model.predict_on_batch(X))
 
 
-@pytest.mark.parametrize("name", [n for n in normalization.names() if n not in ("none", "weight")])
+OF_KERNELS = [name for name, facts in normalization.NORMS.items() if facts.wrap]
+
+
+@pytest.mark.tensorflow_only  # synchronized statistics
+@pytest.mark.parametrize("name", [n for n in normalization.NORMS if n not in ("none", *OF_KERNELS)])
 def test_the_facts_are_true(name):
     facts = recipes.normalization_table().loc[name]
     layer = normalization.get(name, 12)
@@ -163,11 +251,12 @@ def test_the_facts_are_true(name):
     assert normalization.shifts(name) == facts["shifts"]
 
 
+@pytest.mark.tensorflow_only
 @pytest.mark.parametrize("name", normalization.names())
 def test_copies_and_configurations(name):
     layer = normalization.get(name, 12)
     if layer is None:
-        assert name in ("none", "weight")
+        assert name in ("none", "weight", "spectral")
         return
     copy = normalization.get(layer, 12)
     assert type(copy) is type(layer)
