@@ -18,7 +18,7 @@ from recipes.settings import FLOAT32
 from recipes.tasks import TASKS
 
 POOLINGS = ("average", "class", "mean", "class_and_mean", "none")
-NOT_DECAYED = [f"^{name}$" for name in ("bias", "gamma", "beta", "scale", "alpha", "g", "tau")]
+NOT_DECAYED = ("bias", "gamma", "beta", "scale", "alpha", "g", "tau")  # whatever their rank
 DECIDED = ("loss", "optimizer", "metrics")  # of `compile`, what `compile_classifier` has itself
 
 
@@ -298,8 +298,9 @@ def spare(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
         ['kernel', 'kernel', 'kernel']
     """
     if optimizer.weight_decay:
-        flat = [weight for weight in model.trainable_weights if len(weight.shape) < 2]
-        optimizer.exclude_from_weight_decay(var_list=flat, var_names=NOT_DECAYED)
+        weights = model.trainable_weights
+        spared = [w for w in weights if len(w.shape) < 2 or w.name in NOT_DECAYED]
+        optimizer.exclude_from_weight_decay(var_list=spared)
 
 
 def loss_of(task: str, label_smoothing: float = 0.0) -> keras.losses.Loss:

@@ -1,11 +1,13 @@
 """Blocks: the order of their parts, where a bias is, what is penalized and dropped."""
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
 import recipes
 from recipes import blocks
+from recipes.ingredients.drop_layers import DropPath
 from recipes.transfer.state import to_numpy
 from tests.recipes.classifiers.cases import kinds
 
@@ -69,6 +71,73 @@ def test_each_layer_that_draws_has_a_seed_of_its_own():
     assert len(set(drawn)) == 5
     assert drawn == [same.next_seed() for _ in range(5)]
     assert none.next_seed() is None
+
+
+NORMS_WITH_SCALE = ["batch", "layer", "group", "instance", "filter_response"]
+
+
+@pytest.mark.parametrize("normalization", [*NORMS_WITH_SCALE, layers.BatchNormalization()])
+@pytest.mark.parametrize("position", blocks.ORDERS)
+@pytest.mark.parametrize("bottleneck", [False, True])
+def test_a_residual_block_can_begin_as_its_shortcut(normalization, position, bottleneck):
+    choices = {"normalization": normalization, "norm_position": position, "seed": 0}
+    config = blocks.BlockConfig(**choices, activation="linear", zero_init_last=True)
+    inputs = keras.Input((8, 8, 8))
+    block = blocks.residual_block(inputs, 2 if bottleneck else 8, config, bottleneck=bottleneck)
+    model = keras.Model(inputs, block)
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 8)).astype("float32")
+    np.testing.assert_allclose(to_numpy(model(x)), x, atol=1e-6)
+    clone = keras.models.clone_model(model)
+    np.testing.assert_allclose(to_numpy(clone(x)), x, atol=1e-6)
+    other = keras.Model(inputs, blocks.residual_block(inputs, 8, blocks.BlockConfig(**choices)))
+    assert np.abs(to_numpy(other(x)) - x).max() > 0.1
+
+
+def test_the_zero_scales_are_torchvisions():
+    """One for each block with a shortcut: `zero_init_residual` there."""
+    net = recipes.resnet((8, 8, 3), 3, depth=(2, 1), width=8, zero_init_last=True)
+    zero = [w for w in net.weights if w.name == "gamma" and not to_numpy(w).any()]
+    assert len(zero) == 3
+    mobile = recipes.mobilenet(
+        (8, 8, 3), 3, width=0.25, stages=((1, 8, 1, 1), (2, 8, 3, 1)), zero_init_last=True
+    )
+    added = sum(isinstance(layer, layers.Add) for layer in mobile.layers)
+    zero = [w for w in mobile.weights if w.name == "gamma" and not to_numpy(w).any()]
+    assert len(zero) == added == 4
+
+
+@pytest.mark.parametrize("normalization", ["rms", "unit", "none", "weight", "frozen_batch"])
+def test_where_no_scale_is_learned_none_can_be_zero(normalization):
+    with pytest.raises(ValueError, match="zero_init_last: the normalization"):
+        recipes.resnet((8, 8, 3), 3, depth=(1,), normalization=normalization, zero_init_last=True)
+
+
+def test_a_preactivated_kernel_of_zeros_needs_a_direction():
+    options = {"normalization": "weight", "norm_position": "preactivation", "zero_init_last": True}
+    with pytest.raises(ValueError, match="a kernel of zeros has no direction"):
+        recipes.resnet((8, 8, 3), 3, depth=(1,), **options)
+
+
+def test_drop_path_rises_from_block_to_block():
+    net = recipes.resnet((8, 8, 3), 3, depth=(2, 1), width=8, drop_path=0.2, seed=0)
+    dropped = [layer for layer in net.layers if isinstance(layer, DropPath)]
+    assert [layer.rate for layer in dropped] == pytest.approx([0.1, 0.2])
+    assert len({layer.seed for layer in dropped}) == 2
+    mobile = recipes.mobilenet((8, 8, 3), 3, width=0.25, stages=((1, 8, 3, 1),), drop_path=0.1)
+    rates = [layer.rate for layer in mobile.layers if isinstance(layer, DropPath)]
+    assert rates == pytest.approx([0.05, 0.1])
+    with pytest.raises(ValueError, match=r"drop_path: 1\.0"):
+        recipes.resnet((8, 8, 3), 3, depth=(1,), drop_path=1.0)
+
+
+def test_what_draws_in_training_has_the_models_seed():
+    def trained():
+        model = recipes.mlp(4, 3, units=(8, 8), activation="rrelu", dropout=0.2, seed=5)
+        recipes.compile_classifier(model, optimizer="sgd", learning_rate=0.1)
+        model.train_on_batch(np.ones((4, 4)), np.arange(4) % 3)
+        return model.get_weights()
+
+    assert all((one == two).all() for one, two in zip(trained(), trained(), strict=True))
 
 
 def test_a_recipe_may_allow_fewer_positions():

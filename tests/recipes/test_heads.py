@@ -9,6 +9,7 @@ import callbacks
 import recipes
 from recipes.heads import accuracy_of, loss_of
 from recipes.transfer.state import to_numpy
+from tests.recipes.classifiers.cases import RECIPES
 
 TASKS = {
     "multiclass": (3, np.array([0, 1, 2, 1]), "sparse_categorical_crossentropy"),
@@ -102,6 +103,73 @@ def test_weight_decay_is_decoupled_and_spares_biases_and_norms():
     assert not model.optimizer._use_weight_decay(norm.gamma)
     assert model.optimizer._use_weight_decay(kernel)
     assert (to_numpy(kernel) != before[0]).any()
+
+
+SPARED = {
+    "prelu": {"activation": "prelu"},
+    "tlu": {"activation": "tlu"},
+    "rms": {"normalization": "rms"},
+    "layer": {"normalization": "layer"},
+    "weight": {"normalization": "weight"},
+    "filter_response": {"normalization": "filter_response"},
+}
+
+
+@pytest.mark.parametrize("kind", SPARED)
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("recipe", ["cnn", "mobilenet"])
+def test_weight_decay_moves_kernels_alone(recipe, optimizer, kind):
+    """Measured: at gradients of 0 a step changes what is decayed and nothing else."""
+    model = RECIPES[recipe](**SPARED[kind], seed=0, bias_initializer=0.5)
+    options = {"weight_decay": 0.1} if optimizer == "sgd" else {}  # AdamW has its own
+    recipes.compile_classifier(model, optimizer=optimizer, learning_rate=0.5, **options)
+    before = [to_numpy(w).copy() for w in model.trainable_weights]
+    optimizer = model.optimizer
+    optimizer.build(model.trainable_variables)
+    zeros = [keras.ops.zeros_like(w) for w in model.trainable_variables]
+    optimizer.apply_gradients(zip(zeros, model.trainable_variables, strict=True))
+    names = {
+        w.name
+        for w, old in zip(model.trainable_weights, before, strict=True)
+        if (to_numpy(w) != old).any()
+    }
+    assert names == {"kernel"}
+    assert len({w.name for w in model.trainable_weights}) > 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_bias_begins_with_the_classes_shares(task):
+    """With kernels of zeros, what the head says is how often a class occurs."""
+    count = TASKS[task][0]
+    shares = {1: [0.1], 3: [0.7, 0.2, 0.1]}[count]
+    inputs = keras.Input((5,))
+    outputs = recipes.classification_head(inputs, count, task, class_shares=shares)
+    model = keras.Model(inputs, outputs)
+    model.layers[-1].kernel.assign(np.zeros((5, count)))
+    np.testing.assert_allclose(to_numpy(model(np.ones((2, 5)))), [shares] * 2, rtol=1e-5)
+    again = keras.models.clone_model(model).layers[-1].bias
+    np.testing.assert_allclose(to_numpy(again), to_numpy(model.layers[-1].bias))
+
+
+def test_shares_may_be_counts_and_survive_saving(tmp_path):
+    inputs = keras.Input((5,))
+    outputs = recipes.classification_head(inputs, 3, class_shares=np.array([70, 20, 10]))
+    model = keras.Model(inputs, outputs)
+    model.save(tmp_path / "model.keras")
+    bias = to_numpy(keras.models.load_model(tmp_path / "model.keras").layers[-1].bias)
+    np.testing.assert_allclose(bias, np.log([0.7, 0.2, 0.1]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+@pytest.mark.parametrize("shares", [[1, 2], [1, 2, 0], [0.5, 0.5, -1], [1, 2, np.nan], 3, "abc"])
+def test_shares_that_are_none_are_refused(shares, task):
+    with pytest.raises(ValueError, match="class_shares"):
+        recipes.classification_head(keras.Input((5,)), 3, task, class_shares=shares)
+
+
+def test_shares_of_labels_are_below_1():
+    with pytest.raises(ValueError, match=r"class_shares: .* are not shares"):
+        recipes.classification_head(keras.Input((5,)), 2, "multilabel", class_shares=[3, 4])
 
 
 def test_maps_are_pooled_and_dropped_before_the_one_layer():

@@ -8,6 +8,12 @@ import recipes
 BAD = [
     (lambda: recipes.mlp(4, 3, norm_position="preactivation"), "norm_position", "after"),
     (lambda: recipes.mlp(4, 3, units=(0,)), "units", "0"),
+    (lambda: recipes.mlp(4, 3, units=(2.5,)), "units", "2.5"),
+    (lambda: recipes.mlp(4, 3, units=8), "units", "several"),
+    (lambda: recipes.mlp((None, None, 3), 3), "input_shape", "None is not a whole number"),
+    (lambda: recipes.mlp((), 3), "input_shape", "no side"),
+    (lambda: recipes.mlp("abc", 3), "input_shape", "abc"),
+    (lambda: recipes.mlp(0, 3), "input_shape", "0"),
     (lambda: recipes.mlp(4, 3, scaling="standrad"), "scaling", "standard"),
 ]
 

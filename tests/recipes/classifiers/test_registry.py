@@ -13,138 +13,62 @@ from keras import layers
 import recipes
 from recipes import blocks
 from recipes.classifiers import registry
-from recipes.ingredients import activations, initializers, normalization
+from recipes.ingredients import normalization
 from recipes.transfer.state import to_numpy
+from tests.recipes.classifiers import grid
 from tests.recipes.classifiers.cases import RECIPES
 
-GRID = {
-    "recipe": list(RECIPES),
-    "activation": activations.names(),
-    "normalization": normalization.names(),
-    "norm_position": list(blocks.ORDERS),
-    "kernel_initializer": initializers.names(),
-    "dropout": [0.0, 0.2],
-}
+PAIRS = grid.pairwise(seed=0)
+SEED = random.randrange(10**6)  # other cells in each run
 
 
-def possible(choice):
-    """Preactivation is for residual networks; vectors have no places for instance statistics."""
-    if choice["norm_position"] == "preactivation" and choice["recipe"] != "resnet":
-        return False
-    return not (choice["normalization"] == "instance" and choice["recipe"] == "mlp")
+def test_the_pairs_are_all_there_and_not_too_many():
+    """With every value of every ingredient among them."""
+    assert len(PAIRS) <= 300
+    wanted = set().union(*map(grid.pairs_of, grid.everything()))
+    assert set().union(*map(grid.pairs_of, PAIRS)) == wanted
+    for factor, values in grid.FACTORS.items():
+        assert {cell[factor] for cell in PAIRS} == set(values), factor
 
 
-WHOLE = [
-    choice
-    for values in itertools.product(*GRID.values())
-    if possible(choice := dict(zip(GRID, values, strict=True)))
-]
-
-
-def pairs_of(choice):
-    return set(itertools.combinations(sorted(choice.items()), 2))
-
-
-def pairwise(choices, seed):
-    """Choices in which every possible pair of values occurs: greedily, from random candidates."""
-    rng = random.Random(seed)
-    missing = set().union(*map(pairs_of, choices))
-    chosen = []
-    while missing:
-        best = max(rng.sample(choices, 150), key=lambda choice: len(pairs_of(choice) & missing))
-        if not pairs_of(best) & missing:
-            best = next(choice for choice in choices if pairs_of(choice) & missing)
-        chosen.append(best)
-        missing -= pairs_of(best)
-    return chosen
-
-
-def name_of(choice):
-    return "-".join(str(value) for value in choice.values())
-
-
-def check(choice, tmp_path=None):
-    """It builds, takes a step with finite gradients, and reloads to the same answers."""
-    choice = dict(choice)
-    recipe = choice.pop("recipe")
-    model = RECIPES[recipe](**choice, seed=0)
-    rng = np.random.default_rng(0)
-    x = rng.uniform(0, 255, (4, *model.input_shape[1:])).astype("float32")
-    x = x / 255 if recipe == "mlp" else x
-    y = np.arange(4) % 3
-    assert not model.compiled
-    # Eager: nine tenths of the time would be tracing.
-    recipes.compile_classifier(model, optimizer="sgd", learning_rate=1e-3, run_eagerly=True)
-    before = [to_numpy(w) for w in model.trainable_weights]
-    loss = model.train_on_batch(x, y)[0]
-    after = [to_numpy(w) for w in model.trainable_weights]
-    assert np.isfinite(loss)
-    assert all(np.isfinite(w).all() for w in after)
-    assert any((one != two).any() for one, two in zip(before, after, strict=True))
-    outputs = to_numpy(model(x, training=False))
-    np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-4)
-    if tmp_path is None:
-        return
-    path = tmp_path / f"{abs(hash(name_of(choice)))}.keras"
-    model.save(path)
-    loaded = keras.models.load_model(path)
-    path.unlink()
-    np.testing.assert_allclose(to_numpy(loaded(x, training=False)), outputs, atol=1e-5)
-
-
-PAIRS = pairwise(WHOLE, seed=0)
-SOME = random.Random().sample(WHOLE, 12)  # others in each run
-
-
-def test_the_grid_has_thousands_and_the_pairs_are_all_there():
-    assert len(WHOLE) > 5_000
-    assert set().union(*map(pairs_of, PAIRS)) == set().union(*map(pairs_of, WHOLE))
-
-
-@pytest.mark.filterwarnings("ignore:initializer. with zeros")
 @pytest.mark.parametrize("part", range(8))
 def test_every_pair_of_choices_works(part, tmp_path):
-    for choice in PAIRS[part::8]:
+    for cell in PAIRS[part::8]:
         try:
-            check(choice, tmp_path)
+            grid.check(cell, tmp_path)
         except Exception as error:
-            raise AssertionError(f"{choice}") from error
+            raise AssertionError(f"{cell}") from error
 
 
-@pytest.mark.filterwarnings("ignore:initializer. with zeros")
 def test_a_random_sample_of_the_grid_works(tmp_path):
-    for choice in SOME:
+    print(f"seed {SEED}")
+    for cell in grid.at_random(random.Random(SEED), 12):
         try:
-            check(choice, tmp_path)
+            grid.check(cell, tmp_path)
         except Exception as error:
-            raise AssertionError(f"{choice}") from error
+            raise AssertionError(f"{cell}, seed {SEED}") from error
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-@pytest.mark.filterwarnings("ignore:initializer. with zeros")
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("activation", GRID["activation"])
-def test_the_whole_grid_works(recipe, activation, tmp_path):
-    """Each cell with dropout is built and trained; each structure is saved and read once."""
-    failed, saved = {}, set()
-    for choice in WHOLE:
-        if (choice["recipe"], choice["activation"], choice["dropout"]) != (recipe, activation, 0.2):
-            continue
-        structure = (choice["normalization"], choice["norm_position"])
+@pytest.mark.parametrize("form", grid.EXPORTED)
+def test_cells_of_every_recipe_are_exported(recipe, form, tmp_path):
+    pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}[form])
+    print(f"seed {SEED}")
+    cells = (cell for cell in grid.at_random(random.Random(SEED), 200) if cell["recipe"] == recipe)
+    for cell in itertools.islice(cells, 8):
         try:
-            check(choice, None if structure in saved else tmp_path)
-        except Exception as error:  # the other cells are tried all the same
-            failed[name_of(choice)] = repr(error)
-        saved.add(structure)
-    keras.backend.clear_session()
-    assert not failed
+            grid.export([grid.build(cell)], form, tmp_path)
+        except Exception as error:
+            raise AssertionError(f"{cell}, seed {SEED}") from error
 
 
+FIRST = {factor: values[0] for factor, values in grid.FACTORS.items()}
 PLACES = [
     (recipe, name, position)
     for recipe, name, position in itertools.product(RECIPES, normalization.names(), blocks.ORDERS)
-    if possible({"recipe": recipe, "normalization": name, "norm_position": position})
+    if grid.possible({**FIRST, "recipe": recipe, "normalization": name, "norm_position": position})
 ]
 
 
@@ -160,12 +84,55 @@ def test_a_bias_is_where_it_has_an_effect(recipe, name, position):
             assert inner.use_bias != before_norm, layer.name
 
 
-@pytest.mark.parametrize("name", ["crelu", "maxout"])
+@pytest.mark.parametrize("name", ["crelu", "maxout", "glu", "swiglu"])
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_widths_are_those_asked_for_whatever_the_activation(name, recipe):
     plain, other = (RECIPES[recipe](activation=a) for a in ("relu", name))
     widths = [m.layers[-1].input.shape[-1] for m in (plain, other)]
     assert widths[0] == widths[1]
+
+
+NUMPYS = {
+    "mlp": lambda i, f: recipes.mlp(i(8), i(3), units=(i(4),), dropout=f(0.1), seed=i(1)),
+    "cnn": lambda i, f: recipes.cnn(
+        np.array([8, 8, 3]),
+        i(3),
+        widths=np.array([4, 8]),
+        depth=i(1),
+        kernel_size=i(3),
+        normalization=("group", {"groups": i(2)}),
+        activation=("maxout", {"pieces": i(2)}),
+    ),
+    "resnet": lambda i, f: recipes.resnet(
+        (i(8), i(8), i(3)), i(3), depth=(i(1),), width=i(8), drop_path=f(0.1)
+    ),
+    "mobilenet": lambda i, f: recipes.mobilenet(
+        (i(8), i(8), i(3)), i(3), width=f(0.25), stages=np.array([[1, 8, 1, 1]])
+    ),
+}
+
+
+@pytest.mark.parametrize("recipe", NUMPYS)
+@pytest.mark.parametrize(("integer", "real"), [(np.int64, np.float32), (np.uint8, np.float64)])
+def test_numbers_of_numpys_are_numbers_and_can_be_saved(recipe, integer, real, tmp_path):
+    model = NUMPYS[recipe](integer, real)
+    model.save(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").output_shape == (None, 3)
+
+
+def test_the_depth_of_a_name_may_be_numpys():
+    shape = (np.int64(32), np.int64(32), np.int64(3))
+    assert recipes.resnet(shape, 3, depth=np.int64(18), width=8).output_shape == (None, 3)
+
+
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "mlp"])
+def test_channels_first_is_refused(recipe):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match="image_data_format: 'channels_first'"):
+            RECIPES[recipe]()
+    finally:
+        keras.config.set_image_data_format("channels_last")
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -1,0 +1,263 @@
+"""The grid of choices: every recipe with every activation, norm, place, initializer and dropout.
+
+The suite tries every pair of kinds, and cells by chance. `make grid` tries all of it in a random
+order, as long as it is told: `python -m tests.recipes.classifiers.grid --minutes 30`. There every
+cell is saved and read, and every structure exported. What fails is printed; the seed gives the same
+order again.
+"""
+
+import argparse
+import inspect
+import itertools
+import random
+import tempfile
+import time
+import warnings
+from functools import cache
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import recipes
+from recipes import blocks
+from recipes.classifiers import registry
+from recipes.export import FORMATS
+from recipes.ingredients import activations, initializers, normalization
+from recipes.transfer.state import to_numpy
+from tests.recipes.classifiers.cases import RECIPES
+
+FACTORS = {
+    "recipe": list(RECIPES),
+    "activation": activations.names(),
+    "normalization": normalization.names(),
+    "norm_position": list(blocks.ORDERS),
+    "kernel_initializer": initializers.names(),
+    "dropout": [0.0, 0.2],
+}
+OF_MAPS = ("instance", "filter_response")
+UNBOUNDED = ("none", "weight", "spectral", "frozen_batch", "local_response")
+STRUCTURED = ("auto", "zeros", "orthogonal", "delta_orthogonal", "dirac", "sparse")
+SPECIAL = ("crelu", "maxout", "glu", "swiglu", "prelu", "tlu", "rrelu", "selu", "sparsemax")
+EXPORTED = ("onnx", "litert")
+TOGETHER = 6  # structures in one exported file
+
+
+@cache
+def taken_by(recipe):
+    """What of the factors a recipe takes, and its places for norms."""
+    found = registry.get(recipe)
+    places = found.space.get("norm_position", blocks.PLAIN)
+    return {*FACTORS} & {*inspect.signature(found.function).parameters}, places
+
+
+def possible(cell):
+    """What a recipe takes; vectors have no places; exp(exp(x)) is not finite."""
+    taken, places = taken_by(cell["recipe"])
+    if any(cell[name] != FACTORS[name][0] for name in FACTORS.keys() - taken - {"recipe"}):
+        return False
+    if cell["norm_position"] not in places:
+        return False
+    if cell["recipe"] == "mlp" and cell["normalization"] in OF_MAPS:
+        return False
+    return cell["activation"] != "exponential" or cell["normalization"] not in UNBOUNDED
+
+
+def kind_of(factor, value):
+    """Values of one kind make the same layers: one stands for the others."""
+    if factor == "activation":
+        return value if value in SPECIAL else "of each value alone"
+    if factor == "kernel_initializer":
+        return value if value in STRUCTURED else "random"
+    return value
+
+
+def firsts_of(factor):
+    """One value of each kind."""
+    return list({kind_of(factor, value): value for value in reversed(FACTORS[factor])}.values())
+
+
+def pairs_of(cell):
+    """Each two of its values' kinds."""
+    return set(itertools.combinations([(f, kind_of(f, value)) for f, value in cell.items()], 2))
+
+
+def everything():
+    """Every possible cell of one value of each kind."""
+    firsts = [firsts_of(factor) for factor in FACTORS]
+    made = (dict(zip(FACTORS, values, strict=True)) for values in itertools.product(*firsts))
+    return [cell for cell in made if possible(cell)]
+
+
+def pairwise(seed):
+    """Cells in which every possible pair of kinds occurs, and every value.
+
+    They are chosen greedily, from random candidates.
+    """
+    rng = random.Random(seed)
+    cells = everything()
+    pairs = [pairs_of(cell) for cell in cells]
+    missing, chosen = set().union(*pairs), []
+    while missing:
+        best = max(rng.sample(range(len(cells)), 60), key=lambda i: len(pairs[i] & missing))
+        if not pairs[best] & missing:
+            best = next(i for i, found in enumerate(pairs) if found & missing)
+        chosen.append(cells[best])
+        missing -= pairs[best]
+    for factor, values in FACTORS.items():
+        used = {cell[factor] for cell in chosen}
+        for value in values:
+            chosen += at_random(rng, 1, {factor: value}) if value not in used else []
+    return chosen
+
+
+def at_random(rng, count, fixed=None):
+    """So many possible cells of all values, but for those that are fixed."""
+    found = []
+    while len(found) < count:
+        cell = {factor: rng.choice(values) for factor, values in FACTORS.items()}
+        cell.update(fixed or {})
+        if possible(cell):
+            found.append(cell)
+    return found
+
+
+def build(cell):
+    """The model of a cell."""
+    taken, _ = taken_by(cell["recipe"])
+    choices = {name: value for name, value in cell.items() if name in taken}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="initializer: with zeros")
+        return RECIPES[cell["recipe"]](**choices, seed=0)
+
+
+def inputs_of(model):
+    """Four pictures, or four rows."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 255, (4, *model.input_shape[1:])).astype("float32")
+    return x / 255 if len(model.input_shape) == 2 else x
+
+
+def check(cell, folder=None):
+    """It builds, takes a step with finite gradients, and with a folder reloads to the same answers.
+
+    Returns:
+        The model.
+    """
+    model = build(cell)
+    x, y = inputs_of(model), np.arange(4) % 3
+    assert not model.compiled
+    # Eager: nine tenths of the time would be tracing.
+    recipes.compile_classifier(model, optimizer="sgd", learning_rate=1e-3, run_eagerly=True)
+    before = [to_numpy(w) for w in model.trainable_weights]
+    loss = model.train_on_batch(x, y)[0]
+    after = [to_numpy(w) for w in model.trainable_weights]
+    assert np.isfinite(loss), f"loss {loss}"
+    assert all(np.isfinite(w).all() for w in after), "weights are not finite"
+    assert any((one != two).any() for one, two in zip(before, after, strict=True)), "no step"
+    outputs = to_numpy(model(x, training=False))
+    np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-4)
+    if folder is not None:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        loaded = keras.models.load_model(path)
+        path.unlink()
+        np.testing.assert_allclose(to_numpy(loaded(x, training=False)), outputs, atol=1e-5)
+    return model
+
+
+def structure_of(cell):
+    """What of a cell its exported file depends on."""
+    return tuple(cell[name] for name in ("recipe", "activation", "normalization", "norm_position"))
+
+
+def export(models, form, folder):
+    """Models of one input as one file, whose answers are the models'."""
+    inputs = keras.Input(models[0].input_shape[1:])
+    outputs = keras.layers.Concatenate()([model(inputs) for model in models])
+    together = keras.Model(inputs, outputs)
+    x = inputs_of(models[0])
+    expected = to_numpy(together(x, training=False))
+    path = Path(folder) / FORMATS[form].file
+    FORMATS[form].write(together, path, {"classes": ["a", "b", "c"]})
+    predict, _ = FORMATS[form].load(path)
+    path.unlink()
+    np.testing.assert_allclose(predict(x), expected, atol=1e-4)
+
+
+def attempt(name, failed, function, *arguments):
+    """What a function gives, or None and the reason among what failed."""
+    try:
+        return function(*arguments)
+    except Exception as error:  # the other cells are tried all the same
+        failed[name] = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+        print("FAILED", name, failed[name], flush=True)
+        return None
+
+
+def export_all(waiting, failed, folder):
+    """Export structures together, and alone those whose file went wrong."""
+    for form in EXPORTED:
+        models = [model for _, model in waiting]
+        try:
+            export(models, form, folder)
+        except Exception:
+            for name, model in waiting:
+                attempt(f"{form} {name}", failed, export, [model], form, folder)
+
+
+def whole(seed):
+    """Every possible cell, in an order by chance."""
+    made = (
+        dict(zip(FACTORS, values, strict=True)) for values in itertools.product(*FACTORS.values())
+    )
+    cells = [cell for cell in made if possible(cell)]
+    random.Random(seed).shuffle(cells)
+    return cells
+
+
+def run(cells, minutes):
+    """Try cells until the time is up, and export each structure once.
+
+    Returns:
+        How many cells were tried, how many structures exported, and what failed.
+    """
+    began, failed, exported, waiting, tried = time.monotonic(), {}, set(), {}, 0
+    with tempfile.TemporaryDirectory() as folder:
+        for cell in cells:
+            if time.monotonic() - began > 60 * minutes:
+                break
+            name = "-".join(map(str, cell.values()))
+            model = attempt(name, failed, check, cell, folder)
+            tried += 1
+            if model is not None and structure_of(cell) not in exported:
+                exported.add(structure_of(cell))
+                queue = waiting.setdefault(cell["recipe"], [])
+                queue.append((name, model))
+                if len(queue) == TOGETHER:
+                    export_all(waiting.pop(cell["recipe"]), failed, folder)
+                    keras.backend.clear_session()
+        for queue in waiting.values():
+            export_all(queue, failed, folder)
+    return tried, len(exported), failed
+
+
+def main():
+    """Say how many cells there are, how many were tried, in what time, and what failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="when to stop")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the order")
+    arguments = parser.parse_args()
+    cells = whole(arguments.seed)
+    structures = len({structure_of(cell) for cell in cells})
+    print(f"{len(cells):,} cells of {structures:,} structures, seed {arguments.seed}", flush=True)
+    began = time.monotonic()
+    tried, exported, failed = run(cells, arguments.minutes)
+    minutes = (time.monotonic() - began) / 60
+    print(f"{tried:,} cells, {exported:,} structures exported, {minutes:.1f} minutes")
+    print(f"{len(failed)} failed")
+    raise SystemExit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
