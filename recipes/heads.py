@@ -12,7 +12,7 @@ from keras import layers, ops
 from recipes.ingredients import constraints, regularizers
 from recipes.keras_setup import require_channels_last
 from recipes.lookup import find
-from recipes.rules import COUNT
+from recipes.rules import COUNT, DROPOUT, WHOLE
 from recipes.saving import PACKAGE
 from recipes.settings import FLOAT32
 from recipes.tasks import TASKS
@@ -71,6 +71,7 @@ def classification_head(
     """
     activation = find(task, TASKS, what="task").activation
     num_classes = _checked_classes(num_classes, task)
+    seed = None if seed is None else WHOLE("seed", seed)
     pool, drop = (
         ("pool", "head_dropout") if name == "predictions" else (f"{name}_pool", f"{name}_dropout")
     )
@@ -78,8 +79,8 @@ def classification_head(
         pooling = "average"
     if pooling is not None:
         x = pooled(x, pooling, prefix, name=pool)
-    if dropout:
-        x = layers.Dropout(dropout, seed=seed, name=drop, dtype=FLOAT32)(x)
+    if DROPOUT("dropout", dropout):
+        x = layers.Dropout(float(dropout), seed=seed, name=drop, dtype=FLOAT32)(x)
     return layers.Dense(
         num_classes,
         activation=activation,
@@ -267,6 +268,7 @@ def compile_classifier(
     """
     if not (_is_number(label_smoothing) and 0 <= label_smoothing < 1):
         raise ValueError(f"label_smoothing: {label_smoothing!r} is not from 0 to below 1.")
+    label_smoothing = float(label_smoothing)
     _check_rates(learning_rate, weight_decay)
     _check_options(options)
     if isinstance(optimizer, str):

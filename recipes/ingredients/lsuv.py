@@ -36,8 +36,8 @@ def lsuv(
         The model.
 
     Raises:
-        ValueError: the model has no layers to look at, an option is out of its range, or what a
-            layer makes of the batch does not vary, or is not finite.
+        ValueError: the model has no layers to look into, or several inputs; an option is out of its
+            range; or what a layer makes of the batch does not vary, or is not finite.
 
     Source:
         arXiv 1511.06422.

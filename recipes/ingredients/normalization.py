@@ -202,6 +202,7 @@ def get(identifier="batch", channels: int | None = None, **options) -> layers.La
     """
     identifier, options = identifiers.parted(identifier, options)
     name = canonical_name(identifier)
+    channels = None if channels is None else COUNT("channels", channels)
     if name is None:
         layer = _object(identifier)
         config = {k: v for k, v in layer.get_config().items() if k != "name"}

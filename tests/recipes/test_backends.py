@@ -25,7 +25,7 @@ RECIPES = {
             recipes.cnn, (16, 16, 3), 3, widths=(8, 8), normalization=name, norm_position=place
         )
         for name in normalization.names()
-        if name not in ("none", "weight")
+        if name not in ("none", "weight", "sync_batch")  # the last is TensorFlow's alone
         for place in ("before", "after")
     },
     "resnet": partial(recipes.resnet, (32, 32, 3), 3, depth=(1, 1), width=8),

@@ -14,7 +14,14 @@ import pytest
 
 import callbacks
 import recipes
-from recipes.ingredients import activations, normalization, regularizers, scaling
+from recipes.ingredients import (
+    activations,
+    constraints,
+    initializers,
+    normalization,
+    regularizers,
+    scaling,
+)
 from recipes.saving import EARLIER, SAVED_IN
 from tests.recipes.classifiers.cases import RECIPES
 
@@ -54,6 +61,16 @@ def files(tmp_path_factory):
         keep(f"model-normalization-{name}", recipes.cnn((8, 8, 3), 3, **options))
     for name in regularizers.names():
         keep(f"model-regularizer-{name}", recipes.mlp(4, 3, units=(4,), kernel_regularizer=name))
+    for name in set(initializers.NAMES) - {"zeros"}:
+        choices = {"units": (4,), "kernel_initializer": name}
+        keep(f"model-initializer-{name}", recipes.mlp(4, 3, **choices))
+    for name in regularizers.DROPOUTS:
+        options = {"widths": (4,), "depth": 1, "dropout": (name, {"rate": 0.1})}
+        keep(f"model-dropout-{name}", recipes.cnn((8, 8, 3), 3, **options))
+    for name in constraints.names():
+        keep(f"model-constraint-{name}", recipes.mlp(4, 3, units=(4,), kernel_constraint=name))
+    keep("model-drop-path", recipes.resnet((8, 8, 3), 3, depth=(1, 1), width=8, drop_path=0.1))
+    keep("model-options", recipes.mlp(4, 3, units=(4,), activation=("celu", {"alpha": 2.0})))
     for name in scaling.NAMES:
         layer = scaling.get(name, data=np.arange(12.0).reshape(3, 4))
         keep(f"model-scaling-{name}", recipes.mlp(4, 3, units=(4,), scaling=layer))
