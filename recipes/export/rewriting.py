@@ -1,11 +1,14 @@
 """The same model in layers that the ONNX exporter understands."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import keras
 import numpy as np
 from keras import layers
+
+from recipes.ingredients import activations
 
 # Of layers that cannot be made from what they say of themselves: they are shared.
 SHARED = ("keras_hub.", "recipes.backbones.hub.")
@@ -16,7 +19,7 @@ def rewrite(model: keras.Model) -> keras.Model:
 
     `Normalization` becomes `Rescaling`, since the ONNX exporter takes its mean and variance for
     inputs. A convolution by groups, which is compiled in a way that the exporter cannot read,
-    becomes a depthwise one or one convolution a group. The exact GELU is spelled out.
+    becomes a depthwise one or one convolution a group. The exact GELU and CELU are spelled out.
 
     Args:
         model: with nested models or without.
@@ -99,9 +102,20 @@ def _safe(layer: keras.Layer) -> keras.Layer:
         return layers.DepthwiseConv2D(**kept, activation=layer.activation)
     if type(layer) is layers.Conv2D and layer.groups > 1:
         return GroupByGroup.from_config(config)
-    if isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:
-        return layers.Activation(exact_gelu, name=layer.name)
+    spelled = _spelled(layer)
+    if spelled is not None:
+        return layers.Activation(spelled, name=layer.name)
     return type(layer).from_config(config)
+
+
+def _spelled(layer: keras.Layer) -> Callable | None:
+    """An activation in functions that the format has, where it has not the activation itself."""
+    name = activations.name_of(layer)
+    if name == "celu":
+        return partial(celu, **getattr(layer, "parameters", {}))
+    if name == "gelu" and not getattr(layer, "parameters", {}).get("approximate"):
+        return exact_gelu
+    return None
 
 
 class GroupByGroup(layers.Conv2D):
@@ -141,3 +155,13 @@ def exact_gelu(x):
         0.8413
     """
     return 0.5 * x * (1 + keras.ops.erf(x / float(np.sqrt(2))))
+
+
+def celu(x, alpha: float = 1.0):
+    """CELU, by ELU.
+
+    Example:
+        >>> round(float(celu(-1.0, alpha=2.0)), 4)
+        -0.7869
+    """
+    return alpha * keras.ops.elu(x / alpha)

@@ -80,7 +80,7 @@ class HardMish(Elementwise):
 
     def call(self, x):
         """The piecewise parabola."""
-        return 0.5 * x * ops.clip(x + 2, 0, 2)
+        return 0.5 * (x * ops.clip(x + 2, 0, 2))
 
 
 @final
