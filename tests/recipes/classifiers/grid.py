@@ -232,6 +232,8 @@ def run(cells, minutes):
             name = "-".join(map(str, cell.values()))
             model = attempt(name, failed, check, cell, folder)
             tried += 1
+            if tried % 100 == 0:
+                print(f"{tried:,} cells, {len(failed)} failed", flush=True)
             if model is not None and structure_of(cell) not in exported:
                 exported.add(structure_of(cell))
                 queue = waiting.setdefault(cell["recipe"], [])
