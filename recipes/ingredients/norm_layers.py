@@ -191,8 +191,9 @@ class WeightStandardization(KernelNormalization):
         arXiv 1903.10520; `timm.layers.StdConv2d`.
 
     Example:
-        >>> WeightStandardization(layers.Dense(2))(np.ones((1, 3))).numpy().round(4).tolist()
-        [[0.0, 0.0]]
+        >>> y = WeightStandardization(layers.Dense(2))(np.ones((1, 3))).numpy()
+        >>> bool(np.abs(y).max() < 1e-4)  # the values of a kernel sum to 0
+        True
     """
 
     def __init__(self, layer: layers.Layer, epsilon: float = 1e-6, **options):
