@@ -38,7 +38,8 @@ FACTORS = {
     "dropout": [0.0, 0.2],
 }
 OF_MAPS = ("instance", "filter_response")
-UNBOUNDED = ("none", "weight", "spectral", "frozen_batch", "local_response")
+# Norms by which a signal is bounded whatever came before, in training and after it.
+BOUNDING = ("layer", "group", "rms", "unit", "weight_standardization")
 STRUCTURED = ("auto", "zeros", "orthogonal", "delta_orthogonal", "dirac", "sparse")
 SPECIAL = ("crelu", "maxout", "glu", "swiglu", "prelu", "tlu", "rrelu", "selu", "sparsemax")
 EXPORTED = ("onnx", "litert")
@@ -62,7 +63,10 @@ def possible(cell):
         return False
     if cell["recipe"] == "mlp" and cell["normalization"] in OF_MAPS:
         return False
-    return cell["activation"] != "exponential" or cell["normalization"] not in UNBOUNDED
+    if cell["activation"] != "exponential":
+        return True
+    place = "preactivation" if "preactivation" in places else "before"
+    return cell["normalization"] in BOUNDING and cell["norm_position"] == place
 
 
 def kind_of(factor, value):
