@@ -65,8 +65,8 @@ def possible(cell):
         return False
     if cell["activation"] != "exponential":
         return True
-    place = "preactivation" if "preactivation" in places else "before"
-    return cell["normalization"] in BOUNDING and cell["norm_position"] == place
+    shallow = cell["recipe"] in ("mlp", "cnn") and cell["norm_position"] == "before"
+    return shallow and cell["normalization"] in BOUNDING
 
 
 def kind_of(factor, value):
