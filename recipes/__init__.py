@@ -18,10 +18,20 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes.batches import scale_learning_rate as scale_learning_rate
     from recipes.checking.check import check as check
     from recipes.classifier import Classifier as Classifier, load as load
+    from recipes.classifiers.alexnet import alexnet as alexnet
     from recipes.classifiers.cnn import cnn as cnn
+    from recipes.classifiers.cnn1d import cnn1d as cnn1d
+    from recipes.classifiers.convnext import convnext as convnext
+    from recipes.classifiers.densenet import densenet as densenet
+    from recipes.classifiers.efficientnet import efficientnet as efficientnet
+    from recipes.classifiers.lenet import lenet as lenet
     from recipes.classifiers.mlp import mlp as mlp
+    from recipes.classifiers.mlp_mixer import mlp_mixer as mlp_mixer
     from recipes.classifiers.mobilenet import mobilenet as mobilenet
     from recipes.classifiers.resnet import resnet as resnet
+    from recipes.classifiers.squeezenet import squeezenet as squeezenet
+    from recipes.classifiers.vgg import vgg as vgg
+    from recipes.classifiers.vit import vit as vit
     from recipes.export import export_run as export_run
     from recipes.heads import (
         classification_head as classification_head,
@@ -91,10 +101,20 @@ _PLACES = {
     "recipes.saving": ("load_model",),
     "recipes.export": ("export_run",),
     "recipes.strategies": ("FineTuneStrategy", "Phase"),
+    "recipes.classifiers.alexnet": ("alexnet",),
     "recipes.classifiers.cnn": ("cnn",),
+    "recipes.classifiers.cnn1d": ("cnn1d",),
+    "recipes.classifiers.convnext": ("convnext",),
+    "recipes.classifiers.densenet": ("densenet",),
+    "recipes.classifiers.efficientnet": ("efficientnet",),
+    "recipes.classifiers.lenet": ("lenet",),
     "recipes.classifiers.mlp": ("mlp",),
+    "recipes.classifiers.mlp_mixer": ("mlp_mixer",),
     "recipes.classifiers.mobilenet": ("mobilenet",),
     "recipes.classifiers.resnet": ("resnet",),
+    "recipes.classifiers.squeezenet": ("squeezenet",),
+    "recipes.classifiers.vgg": ("vgg",),
+    "recipes.classifiers.vit": ("vit",),
     "recipes.heads": ("classification_head", "compile_classifier"),
     "recipes.batches": ("scale_learning_rate",),
     "recipes.study.batch_size": (

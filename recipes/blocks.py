@@ -3,7 +3,7 @@
 The order is data, and one loop follows it; residual blocks are made of the same loop.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from keras import layers
@@ -13,12 +13,20 @@ from recipes.ingredients.config import ORDERS as ORDERS, PLAIN as PLAIN, BlockCo
 from recipes.ingredients.drop_layers import DropPath
 from recipes.rules import DROPOUT
 
+UNNAMED = (None, None)
 CONVOLUTION, DEPTHWISE = (0, 1, 2), (0, 1)  # the axes of a kernel that lead to one output
 
 
-def dense_block(x, units: int, config: BlockConfig, *, activate: bool = True):
+def dense_block(
+    x,
+    units: int,
+    config: BlockConfig,
+    *,
+    activate: bool = True,
+    names: Sequence[str | None] = UNNAMED,
+):
     """A dense layer with its norm, activation and dropout; (batch, features) to (batch, units)."""
-    return _follow(x, layers.Dense, units, config, activate=activate)
+    return _follow(x, layers.Dense, units, config, activate=activate, names=names)
 
 
 def conv_block(
@@ -28,111 +36,106 @@ def conv_block(
     *,
     kernel_size: int = 3,
     strides: int = 1,
+    groups: int = 1,
+    padding: int | None = None,
     activate: bool = True,
     norm_follows: bool = False,
     zero: bool = False,
+    names: Sequence[str | None] = UNNAMED,
 ):
     """A convolution with its norm, activation and dropout; maps to maps of `filters` channels.
 
     Args:
-        x: (batch, height, width, channels).
+        x: (batch, height, width, channels), or (batch, steps, channels).
         filters: channels that leave the block.
         config: the order and what is in it.
         kernel_size: side of the kernel.
         strides: steps in both directions; the maps shrink by them.
+        groups: of channels that are convolved apart.
+        padding: zeros on each side; as the configuration has it by default.
         activate: whether activation and dropout are in it.
         norm_follows: whether a norm comes right after the block.
         zero: whether it begins as zero: see `BlockConfig.zero_init_last`.
+        names: of the convolution and the norm.
     """
+    maps = len(x.shape) == 4
+    kind, axis = (layers.Conv2D, CONVOLUTION) if maps else (layers.Conv1D, CONVOLUTION[:2])
+    margin, mode = _padding(config, kernel_size, strides, padding)
 
     def convolution(units, **options):
-        return layers.Conv2D(units, kernel_size, strides, padding="same", **options)
+        return kind(units, kernel_size, strides, padding=mode, groups=groups, **options)
 
     steps = {"activate": activate, "norm_follows": norm_follows, "zero": zero}
-    return _follow(x, convolution, filters, config, axis=CONVOLUTION, **steps)
+    how = {"axis": axis, "margin": margin, "names": names}
+    return _follow(x, convolution, filters, config, **steps, **how)
 
 
-def bare_convolution(x, filters: int, config: BlockConfig, *, kernel_size: int = 3, strides=1):
+def bare_convolution(
+    x,
+    filters: int,
+    config: BlockConfig,
+    *,
+    kernel_size: int = 3,
+    strides=1,
+    padding: int | None = None,
+    name: str | None = None,
+):
     """A convolution alone, with its bias; what stands before or beside preactivated blocks."""
     options = config.kernel_options(None, use_bias=True, axis=CONVOLUTION)
-    kernel = layers.Conv2D(filters, kernel_size, strides, padding="same", **options)
+    margin, mode = _padding(config, kernel_size, strides, padding)
+    x = layers.ZeroPadding2D(margin)(x) if margin else x
+    kernel = layers.Conv2D(filters, kernel_size, strides, padding=mode, name=name, **options)
     return wrapped(kernel, config)(x)
 
 
-def depthwise_block(x, config: BlockConfig, *, kernel_size: int = 3, strides: int = 1):
+def depthwise_block(
+    x,
+    config: BlockConfig,
+    *,
+    kernel_size: int = 3,
+    strides: int = 1,
+    names: Sequence[str | None] = UNNAMED,
+):
     """A depthwise convolution with its norm and activation.
 
     The channels stay, but that CReLU doubles them.
     """
     channels = x.shape[-1]
+    margin, mode = _padding(config, kernel_size, strides)
 
     def convolution(units, **options):
-        own = initializers.for_depthwise(options.pop("kernel_initializer"))
-        options["depthwise_initializer"] = own
-        options["depthwise_regularizer"] = options.pop("kernel_regularizer")
-        options["depthwise_constraint"] = options.pop("kernel_constraint")
         return layers.DepthwiseConv2D(
             kernel_size,
             strides,
-            padding="same",
+            padding=mode,
             depth_multiplier=max(units // channels, 1),
-            **options,
+            **depthwise_options(options),
         )
 
     activation = activations.get(config.activation)
     doubles = isinstance(activation, activations.CReLU)
     units = 2 * channels if doubles else channels
-    return _follow(x, convolution, units, config, axis=DEPTHWISE)
+    return _follow(x, convolution, units, config, axis=DEPTHWISE, margin=margin, names=names)
 
 
-def residual_block(
-    x,
-    filters: int,
-    config: BlockConfig,
-    *,
-    strides: int = 1,
-    bottleneck: bool = False,
-    drop_path: float = 0.0,
-):
-    """Convolutions whose result is added to their input.
+def depthwise_options(options: Mapping) -> dict:
+    """The options of a kernel layer by the names that a depthwise convolution has for them."""
+    others = {name: value for name, value in options.items() if not name.startswith("kernel_")}
+    return {
+        **others,
+        "depthwise_initializer": initializers.for_depthwise(options["kernel_initializer"]),
+        "depthwise_regularizer": options["kernel_regularizer"],
+        "depthwise_constraint": options["kernel_constraint"],
+    }
 
-    `filters` channels leave, four times as many with a bottleneck.
 
-    Args:
-        x: (batch, height, width, channels).
-        filters: of the (inner) 3 × 3 convolution.
-        config: "before" and "after" activate after the sum, as in ResNet v1; "preactivation"
-            before each kernel, as in v2.
-        strides: of the 3 × 3 convolution (the second in a bottleneck).
-        bottleneck: 1 × 1, 3 × 3, 1 × 1 instead of 3 × 3, 3 × 3.
-        drop_path: the share of samples that go by the shortcut alone in training.
-
-    Source:
-        arXiv 1512.03385 and 1603.05027.
-    """
-    preactivated = config.norm_position == "preactivation"
-    activation = activations.get(config.activation)
-    out = 4 * filters if bottleneck else filters
-    width = out if preactivated else activations.kernel_units(activation, out)
-    plan = [(filters, 1, 1), (filters, 3, strides), (width, 1, 1)]
-    plan = plan if bottleneck else [(filters, 3, strides), (width, 3, 1)]
-    y = x
-    for index, (units, kernel_size, step) in enumerate(plan):
-        last = index == len(plan) - 1
-        y = conv_block(
-            y,
-            units,
-            config,
-            kernel_size=kernel_size,
-            strides=step,
-            activate=preactivated or not last,
-            norm_follows=preactivated and not last,
-            zero=config.zero_init_last and last,
-        )
-    if x.shape[1:] != y.shape[1:]:
-        x = shortcut(x, width, config, strides)
-    y = added(x, y, config, drop_path)
-    return y if preactivated else activate(y, config)
+def _padding(
+    config: BlockConfig, kernel_size: int, strides: int, padding: int | None = None
+) -> tuple[int, str]:
+    """Zeros to put on each side before a kernel, and the kernel's own padding."""
+    if padding is None and config.symmetric and strides > 1:
+        padding = (kernel_size - 1) // 2
+    return (0, "same") if padding is None else (padding, "valid")
 
 
 def added(x, y, config: BlockConfig, drop_path: float = 0.0):
@@ -155,37 +158,40 @@ def rising(rate: float, blocks: int) -> list[float]:
     return np.linspace(0, DROPOUT("drop_path", rate), blocks).tolist()
 
 
-def shortcut(x, channels: int, config: BlockConfig, strides: int):
-    """A 1 × 1 convolution that gives a shortcut the shape of what it is added to."""
-    if config.norm_position == "preactivation":
-        return bare_convolution(x, channels, config, kernel_size=1, strides=strides)
-    return conv_block(x, channels, config, kernel_size=1, strides=strides, activate=False)
-
-
 def activate(x, config: BlockConfig):
     """The activation alone."""
     return activations.applied(config.new_activation(), x)
 
 
-def norm_and_activation(x, config: BlockConfig):
+def norm_and_activation(x, config: BlockConfig, *, name: str | None = None):
     """What ends a preactivation trunk."""
-    return activate(_normalized(x, normalize(config, x.shape)), config)
+    return activate(normalized(x, config, name=name), config)
 
 
-def normalize(config: BlockConfig, shape: tuple, *, zero: bool = False) -> layers.Layer | None:
+def normalized(x, config: BlockConfig, *, name: str | None = None):
+    """The norm alone."""
+    return _normalized(x, normalize(config, x.shape, name=name))
+
+
+def normalize(
+    config: BlockConfig, shape: tuple, *, zero: bool = False, name: str | None = None
+) -> layers.Layer | None:
     """The norm for a tensor of this shape; with `zero`, its scale begins as 0.
 
     Raises:
         ValueError: instance normalization of vectors, of which nothing would be left; or a scale
             was to be 0 and there is none.
     """
-    name = normalization.canonical_name(config.normalization)
-    if name == "instance" and len(shape) == 2:
+    kind = normalization.canonical_name(config.normalization)
+    if kind == "instance" and len(shape) == 2:
         raise ValueError(
             "normalization: 'instance' normalizes over the places of maps, and vectors have none; "
             "take 'layer' or 'batch'."
         )
-    norm = normalization.get(config.normalization, shape[-1])
+    usual = config.norm_options.get(kind or "", {}) if isinstance(config.normalization, str) else {}
+    norm = normalization.get(config.normalization, shape[-1], **usual)
+    if norm is not None and name is not None:
+        norm = type(norm).from_config({**norm.get_config(), "name": name})
     if not zero:
         return norm
     options = {} if norm is None or not norm.trainable else norm.get_config()
@@ -224,6 +230,8 @@ def _follow(
     activate: bool = True,
     norm_follows: bool = False,
     zero: bool = False,
+    margin: int = 0,
+    names: Sequence[str | None] = UNNAMED,
 ):
     """The one loop: apply the steps of the order, with a bias wherever it has an effect."""
     order = ORDERS[config.norm_position]
@@ -240,9 +248,11 @@ def _follow(
             options = config.kernel_options(activation, use_bias, axis)
             if zero and not kernel_first:
                 options["kernel_initializer"] = _zeros(config)
-            x = wrapped(make(width, **options), config)(x)
+            x = layers.ZeroPadding2D(margin)(x) if margin else x
+            x = wrapped(make(width, name=names[0], **options), config)(x)
         elif step == "norm":
-            x = _normalized(x, normalize(config, x.shape, zero=zero and kernel_first))
+            how = {"zero": zero and kernel_first, "name": names[1]}
+            x = _normalized(x, normalize(config, x.shape, **how))
         elif step == "act" and activation is not None:
             x = activations.applied(activation, x)
         elif step == "drop" and activation is not None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "recipes"
 SAVED_IN = {
+    "recipes.classifiers.residual": ("LayerScale",),
+    "recipes.classifiers.tokens": ("ClassToken", "PositionEmbedding", "SelfAttention"),
     "recipes.heads": ("SmoothedSparseCrossentropy", "TokenPooling"),
     "recipes.ingredients.activation_layers": (
         "ChannelPReLU",

@@ -1,7 +1,7 @@
 """What every block of a model has in common: its ingredients, their order and their seeds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Real
 
 import numpy as np
@@ -42,6 +42,9 @@ class BlockConfig:
         zero_init_last: whether a residual block begins as its shortcut alone: the scale of its
             last norm is 0, or its last kernel where no norm follows that.
         seed: of the initializers and the dropout.
+        norm_options: of a normalization that is given by its name alone, such as its epsilon.
+        symmetric: whether a convolution with strides pads as much on each side, as in PyTorch;
+            otherwise as Keras' "same" does.
 
     Raises:
         ValueError: a name is unknown, an object is no such thing, or the rate out of its range.
@@ -63,6 +66,8 @@ class BlockConfig:
     seed: int | None = None
     kernel_constraint: object = None
     zero_init_last: bool = False
+    norm_options: Mapping[str, Mapping] = field(default_factory=dict)
+    symmetric: bool = False
     _seeds: np.random.Generator = field(init=False, repr=False, compare=False)
     _kernel_seeds: np.random.Generator = field(init=False, repr=False, compare=False)
 
@@ -80,6 +85,18 @@ class BlockConfig:
         own = initializers.seed_of(self.kernel_initializer)
         object.__setattr__(self, "_seeds", np.random.default_rng(seed))
         object.__setattr__(self, "_kernel_seeds", np.random.default_rng(own))
+
+    def but(self, **changes) -> "BlockConfig":
+        """The same with some changes; both draw from one row of seeds.
+
+        Example:
+            >>> BlockConfig(dropout=0.5).but(dropout=0.0).dropout
+            0.0
+        """
+        other = replace(self, **changes)
+        object.__setattr__(other, "_seeds", self._seeds)
+        object.__setattr__(other, "_kernel_seeds", self._kernel_seeds)
+        return other
 
     def next_seed(self) -> int | None:
         """The seed of the next layer that draws, or None where the model has none."""

@@ -57,7 +57,7 @@ def search(
     again, and none counts twice.
 
     Args:
-        recipe: `recipes.mlp`, `cnn`, `resnet`, `mobilenet`; a function `build(hp)` that returns
+        recipe: a recipe such as `recipes.resnet`, or its name; a function `build(hp)` that returns
             a compiled model; or "transfer", for `fit` on pictures, whose frozen features are
             computed once for all trials.
         data: (x, y) arrays, where y has classes, one-hot rows or rows of any number of labels; a

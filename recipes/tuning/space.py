@@ -39,7 +39,7 @@ def default_space(recipe: Callable) -> dict:
     """The space that a recipe ships, and that of the training.
 
     Args:
-        recipe: `recipes.mlp`, `cnn`, `resnet` or `mobilenet`, with or without arguments bound.
+        recipe: a recipe such as `recipes.mlp`, with or without arguments bound.
 
     Returns:
         Parameter to its values: a list, or (low, high) with "log" or not.

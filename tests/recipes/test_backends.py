@@ -14,6 +14,7 @@ import recipes
 from recipes import backbones
 from recipes.ingredients import activations, normalization
 from recipes.strategies import FineTuneStrategy, Phase
+from tests.recipes.classifiers import cases
 from tests.recipes.images import pictures
 from tests.recipes.transfer.tiny import build_tiny
 
@@ -33,6 +34,8 @@ RECIPES = {
         recipes.resnet, (32, 32, 3), 3, depth=(1, 1), width=8, norm_position="preactivation"
     ),
     "mobilenet": partial(recipes.mobilenet, (32, 32, 3), 3, width=0.25),
+    "mobilenet 3": partial(recipes.mobilenet, (32, 32, 3), 3, width=0.25, version=3),
+    **{name: cases.RECIPES[name] for name in ("alexnet", "cnn1d", "convnext", "vit")},
 }
 OPTIONS = {"image_size": 32, "epochs": 2, "seed": 3, "augmentation": "strong", "verbose": False}
 STRATEGY = FineTuneStrategy(

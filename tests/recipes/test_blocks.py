@@ -7,6 +7,7 @@ from keras import layers
 
 import recipes
 from recipes import blocks
+from recipes.classifiers import residual
 from recipes.ingredients.drop_layers import DropPath
 from recipes.transfer.state import to_numpy
 from tests.recipes.classifiers.cases import kinds
@@ -27,7 +28,7 @@ def test_a_residual_block_in_its_three_orders():
     def trunk(position):
         config = blocks.BlockConfig(norm_position=position)
         inputs = keras.Input((8, 8, 8))
-        return kinds(keras.Model(inputs, blocks.residual_block(inputs, 8, config)))
+        return kinds(keras.Model(inputs, residual.residual_block(inputs, 8, config)))
 
     assert trunk("before") == ["kernel", "norm", "act", "kernel", "norm", "add", "act"]
     assert trunk("after") == ["kernel", "act", "norm", "kernel", "norm", "add", "act"]
@@ -56,7 +57,7 @@ def test_a_shortcut_is_there_where_the_shapes_differ():
         inputs = keras.Input((8, 8, 16))
         config = blocks.BlockConfig(norm_position="preactivation")
         options = {"strides": strides, "bottleneck": bottleneck}
-        y = blocks.residual_block(inputs, filters, config, **options)
+        y = residual.residual_block(inputs, filters, config, **options)
         return y.shape[1:], kinds(keras.Model(inputs, y)).count("kernel")
 
     assert trunk(16, 1, False) == ((8, 8, 16), 2)
@@ -83,13 +84,13 @@ def test_a_residual_block_can_begin_as_its_shortcut(normalization, position, bot
     choices = {"normalization": normalization, "norm_position": position, "seed": 0}
     config = blocks.BlockConfig(**choices, activation="linear", zero_init_last=True)
     inputs = keras.Input((8, 8, 8))
-    block = blocks.residual_block(inputs, 2 if bottleneck else 8, config, bottleneck=bottleneck)
+    block = residual.residual_block(inputs, 2 if bottleneck else 8, config, bottleneck=bottleneck)
     model = keras.Model(inputs, block)
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 8)).astype("float32")
     np.testing.assert_allclose(to_numpy(model(x)), x, atol=1e-6)
     clone = keras.models.clone_model(model)
     np.testing.assert_allclose(to_numpy(clone(x)), x, atol=1e-6)
-    other = keras.Model(inputs, blocks.residual_block(inputs, 8, blocks.BlockConfig(**choices)))
+    other = keras.Model(inputs, residual.residual_block(inputs, 8, blocks.BlockConfig(**choices)))
     assert np.abs(to_numpy(other(x)) - x).max() > 0.1
 
 

@@ -25,7 +25,7 @@ from recipes.classifiers import registry
 from recipes.export import FORMATS
 from recipes.ingredients import activations, initializers, normalization
 from recipes.transfer.state import to_numpy
-from tests.recipes.classifiers.cases import RECIPES
+from tests.recipes.classifiers.cases import NORM_POSITIONS, ON_VECTORS, RECIPES
 
 # Keras synchronizes statistics on TensorFlow alone.
 BEYOND = () if keras.backend.backend() == "tensorflow" else ("sync_batch",)
@@ -33,7 +33,7 @@ FACTORS = {
     "recipe": list(RECIPES),
     "activation": activations.names(),
     "normalization": [name for name in normalization.names() if name not in BEYOND],
-    "norm_position": list(blocks.ORDERS),
+    "norm_position": list(NORM_POSITIONS),
     "kernel_initializer": initializers.names(),
     "dropout": [0.0, 0.2],
 }
@@ -61,7 +61,7 @@ def possible(cell):
         return False
     if cell["norm_position"] not in places:
         return False
-    if cell["recipe"] == "mlp" and cell["normalization"] in OF_MAPS:
+    if cell["recipe"] in ON_VECTORS and cell["normalization"] in OF_MAPS:
         return False
     if cell["activation"] != "exponential":
         return True
@@ -141,7 +141,7 @@ def inputs_of(model):
     """Four pictures, or four rows."""
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 255, (4, *model.input_shape[1:])).astype("float32")
-    return x / 255 if len(model.input_shape) == 2 else x
+    return x / 255 if len(model.input_shape) < 4 else x
 
 
 def check(cell, folder=None):

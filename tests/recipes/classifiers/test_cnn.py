@@ -10,7 +10,6 @@ BAD = [
     (lambda: recipes.cnn((32, 32, 3), 3, depth=0), "depth", "0"),
     (lambda: recipes.cnn((32, 32, 3), 3, kernel_size=0), "kernel_size", "0"),
     (lambda: recipes.cnn((32, 32, 3), 3, widths=(0,)), "widths", "0"),
-    (lambda: recipes.cnn((32, None, 3), 3), "input_shape", "None"),
     (lambda: recipes.cnn(32, 3), "input_shape", "height, width, channels"),
 ]
 

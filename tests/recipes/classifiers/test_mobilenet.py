@@ -1,7 +1,7 @@
 import pytest
 
 import recipes
-from recipes.classifiers.mobilenet import _multiple_of_8
+from recipes.classifiers.trunk import multiple_of_8
 from tests.recipes.classifiers.cases import count
 
 
@@ -10,7 +10,7 @@ def test_parameters_are_as_many_as_published():
 
 
 def test_filters_are_multiples_of_8_and_not_more_than_a_tenth_fewer():
-    assert [_multiple_of_8(filters) for filters in (3, 8, 11, 12, 24, 33.6)] == [
+    assert [multiple_of_8(filters) for filters in (3, 8, 11, 12, 24, 33.6)] == [
         8, 8, 16, 16, 24, 32
     ]  # fmt: skip
 

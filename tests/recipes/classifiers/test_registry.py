@@ -11,11 +11,10 @@ import pytest
 from keras import layers
 
 import recipes
-from recipes import blocks
 from recipes.classifiers import registry
 from recipes.transfer.state import to_numpy
 from tests.recipes.classifiers import grid
-from tests.recipes.classifiers.cases import RECIPES
+from tests.recipes.classifiers.cases import NORM_POSITIONS, OVER_CHANNELS, RECIPES
 
 PAIRS = grid.pairwise(seed=0)
 SEED = random.randrange(10**6)  # other cells in each run
@@ -67,29 +66,39 @@ NORMS = grid.FACTORS["normalization"]
 FIRST = {factor: values[0] for factor, values in grid.FACTORS.items()}
 PLACES = [
     (recipe, name, position)
-    for recipe, name, position in itertools.product(RECIPES, NORMS, blocks.ORDERS)
+    for recipe, name, position in itertools.product(RECIPES, NORMS, NORM_POSITIONS)
     if grid.possible({**FIRST, "recipe": recipe, "normalization": name, "norm_position": position})
 ]
 
 
+def readers_of(layer):
+    """What reads a layer's channels; they go unchanged through a concatenation or an average."""
+    behind = [node.operation for node in layer._outbound_nodes]
+    through = (layers.Concatenate, layers.AveragePooling2D)
+    found = [readers_of(one) if isinstance(one, through) else [one] for one in behind]
+    return list(itertools.chain(*found))
+
+
 @pytest.mark.parametrize(("recipe", "name", "position"), PLACES)
 def test_a_bias_is_where_it_has_an_effect(recipe, name, position):
-    """Only a bias right before a norm that shifts is left out."""
+    """Only a bias right before a norm that shifts is left out, and in no network of tokens."""
     model = RECIPES[recipe](normalization=name, norm_position=position)
     for layer in model.layers:
         inner = getattr(layer, "layer", layer)
         if isinstance(inner, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense):
-            readers = [node.operation for node in layer._outbound_nodes]
+            readers = readers_of(layer)
             before_norm = bool(readers) and all(
                 getattr(reader, "center", False) and reader.trainable for reader in readers
             )
-            assert inner.use_bias != before_norm, layer.name
+            assert inner.use_bias != (before_norm and recipe not in OVER_CHANNELS), layer.name
 
 
 @pytest.mark.parametrize("name", ["crelu", "maxout", "glu", "swiglu"])
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_widths_are_those_asked_for_whatever_the_activation(name, recipe):
-    plain, other = (RECIPES[recipe](activation=a) for a in ("relu", name))
+    # Preactivated, a DenseNet ends with the activation, and has what that leaves.
+    place = {"norm_position": "before"} if recipe == "densenet" else {}
+    plain, other = (RECIPES[recipe](activation=a, **place) for a in ("relu", name))
     widths = [m.layers[-1].input.shape[-1] for m in (plain, other)]
     assert widths[0] == widths[1]
 

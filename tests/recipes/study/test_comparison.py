@@ -73,6 +73,20 @@ def test_the_summary_is_pandas_mean_and_deviation_with_the_best_first():
     )
 
 
+def test_recipes_are_compared_with_each_other():
+    halves = [(np.asarray(x)[..., None], y) for x, y in HALVES]
+    table = recipes.compare(
+        lambda recipe, seed: recipe((13, 1), 3, seed=seed),
+        {"recipe": [recipes.mlp, recipes.cnn1d]},
+        *halves,
+        seeds=1,
+        epochs=1,
+        verbose=False,
+    )
+    assert table["recipe"].tolist() == ["mlp", "cnn1d"]
+    assert table["val_loss"].notna().all()
+
+
 def test_an_empty_grid_is_refused():
     with pytest.raises(ValueError, match="grid"):
         recipes.compare(build, {}, *HALVES)

@@ -19,9 +19,12 @@ def drawn(model, seed):
     return hp
 
 
+SHAPES = {"mlp": 8, "cnn1d": (16, 3), "alexnet": (63, 63, 3), "squeezenet": (32, 32, 3)}
+
+
 @pytest.mark.parametrize("recipe", registry.names())
 def test_settings_of_a_default_space_build(recipe):
-    shape = 8 if recipe == "mlp" else (16, 16, 3)
+    shape = SHAPES.get(recipe, (16, 16, 3))
     model = HyperModel(getattr(recipes, recipe), input_shape=shape, num_classes=3)
     seen = {name: set() for name in model.space}
     for seed in range(8):
@@ -39,6 +42,12 @@ SIZES = [
     ("cnn", (16, 16, 3), {"width": 8, "depth": 2, "stages": 3}, "Conv2D", 2 * 3),
     ("resnet", (16, 16, 3), {"width": 8, "depth": 2, "stages": 3}, "Add", 2 * 3),
     ("mobilenet", (16, 16, 3), {"width": 0.25, "stages": [(1, 16, 2, 1)]}, "Add", 2),
+    ("vgg", (16, 16, 3), {"width": 8, "depth": 2, "stages": 3}, "Conv2D", 2 * 3),
+    ("densenet", (16, 16, 3), {"growth": 8, "depth": 2, "stages": 3}, "Concatenate", 2 * 3),
+    ("convnext", (16, 16, 3), {"width": 8, "depth": 2, "stages": 2}, "Add", 2 * 2),
+    ("vit", (16, 16, 3), {"width": 64, "depth": 3}, "SelfAttention", 3),
+    ("mlp_mixer", (16, 16, 3), {"width": 16, "depth": 3}, "Add", 2 * 3),
+    ("cnn1d", (16, 3), {"width": 8, "depth": 2, "stages": 3}, "Conv1D", 2 * 3),
 ]
 
 

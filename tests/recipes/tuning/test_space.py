@@ -24,7 +24,8 @@ SPACE = {"optimizer": ["adam", "sgd"], "momentum": (0.0, 0.9), "width": (1, 8), 
 def test_a_recipe_ships_its_space_and_that_of_the_training(name):
     space = default_space(getattr(recipes, name))
     assert list(space) == [*registry.get(name).space, *TRAINING]
-    assert {"width", "activation", "norm_position", "dropout", "learning_rate"} <= set(space)
+    assert {"activation", "norm_position", "dropout", "learning_rate"} <= set(space)
+    assert {"width", "growth"} & set(space)
 
 
 def test_a_function_of_ones_own_has_the_training_s_alone():
