@@ -5,6 +5,8 @@ import pytest
 from tests.recipes.images import pictures
 from tests.recipes.odd import CLASSES, ODD
 
+collect_ignore = ["reference/make_torch_classifiers.py"]  # it needs torchvision and timm
+
 
 @pytest.fixture(scope="session")
 def tiny():

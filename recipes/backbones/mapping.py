@@ -1,11 +1,13 @@
 """PyTorch's arrays into the layers of a Keras model, each in Keras' layout."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
 import pandas as pd
 from keras import layers
+
+from recipes.backbones import torch_names
 
 FIELDS = {
     "kernel": "weight",
@@ -31,7 +33,7 @@ NOT_NAMED, UNUSED = "layer not named", "array not used"
 def assign_torch_weights(
     model: keras.Model,
     arrays: Mapping[str, np.ndarray],
-    names: Mapping[str, str],
+    names: Mapping[str, str] | None = None,
     *,
     strict: bool = True,
 ) -> pd.DataFrame:
@@ -40,12 +42,19 @@ def assign_torch_weights(
     Kernels of convolutions and dense layers are transposed into Keras' layout. Nothing is assigned
     unless everything that is named fits, or `strict` is off.
 
+    Without names the model is a recipe's, and the arrays are torchvision's or timm's of the same
+    network. `resnet` and `mobilenet` must be built with `convention="torch"`; `vgg` and `alexnet`
+    for pictures of 224 pixels, `alexnet` with torchvision's `widths`, `groups=1` and
+    `normalization="none"`.
+
     Args:
         model: its layers are looked up by name, also inside nested models.
-        arrays: name to array, as `recipes.load_torch_checkpoint` gives them.
-        names: layer name to the name of the PyTorch module, the part before ".weight".
+        arrays: name to array, as `recipes.load_torch_checkpoint` gives them, or a state dict.
+        names: layer name to the name of the PyTorch module, the part before ".weight", or of the
+            array itself; None for a recipe.
         strict: whether a named layer's variable without an array, or with one of another shape, is
-            an error. Otherwise what fits is assigned.
+            an error, and for a recipe any layer or array without a counterpart. Otherwise what
+            fits is assigned: a classifier for other classes keeps its own weights.
 
     Returns:
         One row a variable of the model and one an array that nothing took: `variable`, `shape`,
@@ -63,6 +72,10 @@ def assign_torch_weights(
         ['assigned', 'assigned', 'array not used']
     """
     own = {layer.name: layer for layer in _leaves(model) if layer.weights}
+    maps: dict[str, tuple[int, ...]] = {}
+    if names is None:
+        arrays, names = _of_recipe(own, arrays, strict)
+        maps = {name: shape for name, layer in own.items() if (shape := _maps_before(layer))}
     unknown = [name for name in names if name not in own]
     if unknown:
         raise ValueError(f"names: the model has no layer with weights named {', '.join(unknown)}.")
@@ -73,16 +86,15 @@ def assign_torch_weights(
             if name not in names:
                 rows.append({**row, "status": NOT_NAMED})
                 continue
-            key = f"{names[name]}.{FIELDS.get(variable.name, variable.name)}"
-            row["array"] = key
+            field = f"{names[name]}.{FIELDS.get(variable.name, variable.name)}"
+            row["array"] = key = names[name] if names[name] in arrays else field
             if key not in arrays:
                 rows.append({**row, "status": ABSENT})
                 continue
-            array = _in_keras_layout(layer, variable, np.asarray(arrays[key]))
+            array = _in_keras_layout(layer, variable, np.asarray(arrays[key]), maps.get(name))
             fits = array.shape == tuple(variable.shape)
-            rows.append(
-                {**row, "array_shape": array.shape, "status": ASSIGNED if fits else OTHER_SHAPE}
-            )
+            status = ASSIGNED if fits else OTHER_SHAPE
+            rows.append({**row, "array_shape": array.shape, "status": status})
             if fits:
                 found.append((variable, array))
     wrong = [row for row in rows if row["status"] in (ABSENT, OTHER_SHAPE)]
@@ -100,6 +112,52 @@ def assign_torch_weights(
     return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
+def _of_recipe(own: Mapping, arrays: Mapping, strict: bool) -> tuple[dict, dict]:
+    """The arrays in the words of the recipe with these layers, and whose each is.
+
+    Raises:
+        ValueError: it pads otherwise, or a layer or an array has no counterpart.
+    """
+    words = torch_names.in_our_words(arrays, own)
+    ours = {words[key]: np.asarray(arrays[key]) for key in words}
+    names, left = torch_names.matched(own, ours)
+    for name, module in names.items():
+        bias = f"{module}.bias"
+        if bias in ours and not any(FIELDS.get(v.name) == "bias" for v in own[name].weights):
+            _into_norm(own[name], ours, bias, names)
+            left += [bias] if bias in ours else []
+    if strict:
+        _check_padding(own.values())
+        missing = [name for name in own if name not in names]
+        unused = [key for key, word in words.items() if word in left]
+        texts = {"layers have no array": missing, "arrays are of no layer": unused}
+        wrong = [f"{len(which)} {text}: {_some(which)}" for text, which in texts.items() if which]
+        if wrong:
+            raise ValueError(f"weights: they are of another network: {'; '.join(wrong)}.")
+    return ours, names
+
+
+def _into_norm(layer: keras.Layer, arrays: dict, bias: str, names: Mapping[str, str]) -> None:
+    """Take the bias of a convolution, which the recipe has not, off the mean of the norm behind."""
+    behind = [node.operation for node in layer._outbound_nodes]
+    if len(behind) == 1 and isinstance(behind[0], layers.BatchNormalization):
+        mean = f"{names.get(behind[0].name)}.running_mean"
+        if mean in arrays:
+            arrays[mean] = arrays[mean] - arrays.pop(bias)
+
+
+def _check_padding(own: Iterable[keras.Layer]) -> None:
+    """Refuse a model that pads where PyTorch's does otherwise."""
+    for layer in own:
+        if not isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
+            continue
+        if layer.padding == "same" and max(layer.strides) > 1 and max(layer.kernel_size) > 1:
+            raise ValueError(
+                f"model: {layer.name} pads as Keras does, and PyTorch pads all sides alike; "
+                'build it with convention="torch".'
+            )
+
+
 def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
@@ -108,11 +166,35 @@ def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
             yield layer
 
 
-def _in_keras_layout(layer: keras.Layer, variable, array: np.ndarray) -> np.ndarray:
+def _maps_before(layer: keras.Layer) -> tuple[int, ...] | None:
+    """The shape (height, width, channels) of maps that reach a dense layer flattened."""
+    if not isinstance(layer, layers.Dense):
+        return None
+    before = layer.input._keras_history.operation
+    while isinstance(before, layers.Dropout):
+        before = before.input._keras_history.operation
+    shape = before.input.shape[1:] if isinstance(before, layers.Flatten) else ()
+    return tuple(shape) if len(shape) == 3 else None
+
+
+def _in_keras_layout(
+    layer: keras.Layer, variable, array: np.ndarray, maps: tuple[int, ...] | None
+) -> np.ndarray:
     if variable.name != "kernel":
-        return array
+        bare = [side for side in array.shape if side != 1]  # a scale may come as (channels, 1, 1)
+        return array.reshape(variable.shape) if bare == list(variable.shape) else array
+    if maps is not None and array.size == np.prod(variable.shape):
+        height, width, channels = maps  # PyTorch flattens them channels first
+        array = array.reshape(-1, channels, height, width).transpose(2, 3, 1, 0)
+        return array.reshape(variable.shape)
+    if isinstance(layer, layers.Dense) and array.shape[2:] == (1, 1):
+        array = array[:, :, 0, 0]
     axes = next((axes for kind, axes in AXES.items() if isinstance(layer, kind)), None)
     return array if axes is None or len(axes) != array.ndim else array.transpose(axes)
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (" …" if len(names) > most else "")
 
 
 def _listed(wrong: list[dict], most: int = 5) -> str:
