@@ -27,6 +27,11 @@ def run(page, count, folder, backbone, monkeypatch):
     return names
 
 
+def test_the_recipes_page_runs(tiny, tmp_path, monkeypatch):
+    names = run("docs/recipes.md", 1, tmp_path, tiny, monkeypatch)
+    assert names["model"].output_shape == (None, 10)
+
+
 @pytest.mark.tensorflow_only
 def test_the_guide_runs_from_top_to_bottom(tiny, tmp_path, monkeypatch):
     names = run("docs/guide.md", 11, tmp_path, tiny, monkeypatch)
