@@ -87,7 +87,19 @@ def regrown(model: keras.Model, tensor) -> keras.KerasTensor:
     for operation in plain.operations:
         operation._inbound_nodes.clear()
         operation._outbound_nodes.clear()
-    return plain._run_through_graph([tensor])[0]
+    return plain._run_through_graph([tensor], call_fn=_called)[0]
+
+
+def _called(operation, *args, **options):
+    """What an operation makes of its arguments, constants as arrays.
+
+    An exporter would take tensors among them for further inputs.
+    """
+    args, options = keras.tree.map_structure(
+        lambda value: keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else value,
+        (args, options),
+    )
+    return operation(*args, **options)
 
 
 def _common(first: str, second: str, model_name: str) -> str:

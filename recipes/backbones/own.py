@@ -47,7 +47,7 @@ def build(
         >>> import recipes
         >>> backbone = build(recipes.resnet((32, 32, 3), num_classes=5), colours=(1 / 255, 0))
         >>> backbone.model.output.shape
-        (None, 4, 4, 64)
+        (None, 4, 4, 512)
     """
     trunk = _trunk(model)
     size = image_size or trunk.input_shape[1:3]

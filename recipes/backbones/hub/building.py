@@ -296,13 +296,21 @@ def _network(described: Described) -> keras.Model:
             lines = str(error).strip().splitlines() or [repr(error)]
             raise ValueError(f"backbone: this {family.name} cannot be built: {lines[0]}") from None
     for layer in network._flatten_layers():
-        if type(layer).__name__ == "WindowAttention":
-            layer.supports_masking = True  # else it warns whenever it is called
-        for attribute, value in list(vars(layer).items()):
-            constant = keras.ops.is_tensor(value) and not isinstance(value, keras.Variable)
-            if constant:  # an exporter would take it for another input
-                setattr(layer, attribute, keras.ops.convert_to_numpy(value))
+        _mend(layer)
     return network
+
+
+def _mend(layer: keras.Layer) -> None:
+    """Let a layer of KerasHub be called without a warning, and be read by exporters."""
+    if type(layer).__name__ == "WindowAttention":
+        layer.supports_masking = True  # else it warns whenever it is called
+    inner = getattr(layer, "act", None)
+    if getattr(layer, "act_layer", None) == "gelu" and inner is not None:
+        inner.activation = keras.activations.gelu  # the same; MobileNetV5 has a lambda of it
+    for attribute, value in list(vars(layer).items()):
+        constant = keras.ops.is_tensor(value) and not isinstance(value, keras.Variable)
+        if constant:  # an exporter would take it for another input
+            setattr(layer, attribute, keras.ops.convert_to_numpy(value))
 
 
 @contextlib.contextmanager

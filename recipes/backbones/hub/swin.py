@@ -67,7 +67,7 @@ def _attended(block: keras.Layer, inputs, mask: np.ndarray | None):
     channels, size, shift = block.dim, block.window_size, block.shift_size
     x = ops.reshape(block.norm1(inputs), (-1, height, width, channels))
     if shift:
-        x = ops.roll(x, (-shift, -shift), (1, 2))
+        x = _turned(x, shift)
     x = ops.reshape(x, (-1, height // size, size, width // size, size, channels))
     x = ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, size * size, channels))
     mask = None if mask is None else ops.convert_to_tensor(mask, block.compute_dtype)
@@ -75,6 +75,12 @@ def _attended(block: keras.Layer, inputs, mask: np.ndarray | None):
     x = ops.reshape(x, (-1, height // size, width // size, size, size, channels))
     x = ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, height, width, channels))
     if shift:
-        x = ops.roll(x, (shift, shift), (1, 2))
+        x = _turned(x, -shift)
     x = inputs + block.drop_path(ops.reshape(x, (-1, height * width, channels)))
     return x + block.drop_path(block.mlp(block.norm2(x)))
+
+
+def _turned(x, shift: int):
+    """Maps of which what stood at `shift` stands first, by slices: LiteRT has no roll."""
+    x = ops.concatenate([x[:, shift:], x[:, :shift]], axis=1)
+    return ops.concatenate([x[:, :, shift:], x[:, :, :shift]], axis=2)

@@ -192,14 +192,16 @@ def transplant(source: keras.Model, target: keras.Model) -> None:
     Source:
         arXiv 2010.11929, section 3.2: "2D interpolation of the pre-trained position embeddings".
     """
-    found = {_place(source, variable): variable for variable in source.weights}
-    for variable in target.weights:
+    by_place = {_place(source, variable): variable for variable in source.weights}
+    in_order = source.weights if len(source.weights) == len(target.weights) else None
+    for index, variable in enumerate(target.weights):
         place = _place(target, variable)
         if place.endswith("position_ids"):
             continue
         if place.endswith("/position_embeddings"):  # of DINOv2: what it interpolated is the truth
-            place = place.replace("/position_embeddings", "/interpolated_position_embeddings")
-        value = found[place]
+            value = by_place[place.replace("/position_emb", "/interpolated_position_emb")]
+        else:  # by name where a token is left out, else in order: not every weight has a name
+            value = by_place[place] if in_order is None else in_order[index]
         if value.shape != variable.shape:
             value = _interpolated(value, source, target)
         variable.assign(value)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import recipes
-from recipes.export import export_run
+from recipes.export import FORMATS as WRITTEN, export_run
 from tests.recipes.backbones.hub_cases import CASES, network
 from tests.recipes.images import pictures
 
@@ -65,7 +65,7 @@ def test_a_training_moves_what_it_may_and_leaves_a_run(run, photos):
 @pytest.mark.parametrize("format", FORMATS)
 def test_it_is_exported_and_checked_in_its_runtime(format, run, tmp_path):
     pytest.importorskip(FORMATS[format])
-    path = export_run(run.folder, format, output=tmp_path / "exported")
+    path = export_run(run.folder, format, output=tmp_path / WRITTEN[format].file)
     assert path.exists()
 
 
