@@ -33,7 +33,7 @@ CASES = {
     "polynomial_decay": drawn(
         decay_steps=steps,
         end_learning_rate=any_number,
-        power=st.floats(0, 3) | st.just(0.0),
+        power=st.floats(0.01, 3) | st.just(0.0),  # below it float32 knows no power
         cycle=st.booleans(),
     ),
     "cosine_decay": drawn(decay_steps=steps, alpha=any_number),
