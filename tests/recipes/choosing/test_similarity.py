@@ -71,9 +71,9 @@ def tiny_vit():
         y = layers.MultiHeadAttention(2, 4, name=names[1])(y, y)
         x = layers.Add(name=names[2])([x, y])
         stages.append(Stage(f"block{index}", names[2], tuple(names)))
-    base = Backbone("vit", keras.Model(pictures, x), tuple(stages), "none", "initial", "", "")
-    pooled = layers.GlobalAveragePooling1D(name="pool")(x)
-    outputs = classification_head(pooled, 3, "multiclass", seed=1)
+    model = keras.Model(pictures, x)
+    base = Backbone("vit", model, tuple(stages), "none", "initial", "", "", pooling="mean")
+    outputs = classification_head(x, 3, "multiclass", pooling="mean", seed=1)
     return TransferModel(keras.Model(pictures, outputs), base)
 
 
