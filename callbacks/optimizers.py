@@ -155,6 +155,12 @@ class Number(Target):
         optimizer = inner(self._optimizer)
         if isinstance(variable, str):
             found = getattr(optimizer, variable, None)
+            if isinstance(found, int | float):
+                raise ValueError(
+                    f"variable: {type(optimizer).__name__} holds {variable} as a constant that a "
+                    "compiled step never reads again. Train with callbacks.CyclicMomentumSGD or "
+                    "callbacks.CyclicMomentumAdam, which hold it as a variable."
+                )
             if not isinstance(found, keras.Variable):
                 held = {n: v for n, v in vars(optimizer).items() if isinstance(v, keras.Variable)}
                 raise unknown(

@@ -168,7 +168,11 @@ def test_a_variable_of_a_layer_follows_a_scheme():
 
 
 def test_a_number_that_is_no_variable_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"variable of SGD: 'momentum'"):
+    with pytest.raises(ValueError, match=r"variable of SGD: 'momentun'"):
+        fit(
+            linear_model(keras.optimizers.SGD(0.1)), callbacks.Lead("momentun", callbacks.StepLR(1))
+        )
+    with pytest.raises(ValueError, match=r"SGD holds momentum as a constant .* CyclicMomentumSGD"):
         fit(
             linear_model(keras.optimizers.SGD(0.1)), callbacks.Lead("momentum", callbacks.StepLR(1))
         )
