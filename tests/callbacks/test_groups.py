@@ -172,7 +172,7 @@ def test_a_number_that_is_no_variable_is_refused_by_name():
         fit(
             linear_model(keras.optimizers.SGD(0.1)), callbacks.Lead("momentun", callbacks.StepLR(1))
         )
-    with pytest.raises(ValueError, match=r"SGD holds momentum as a constant .* CyclicMomentumSGD"):
+    with pytest.raises(ValueError, match=r"SGD holds momentum as a constant"):
         fit(
             linear_model(keras.optimizers.SGD(0.1)), callbacks.Lead("momentum", callbacks.StepLR(1))
         )
