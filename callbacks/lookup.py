@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 Found = TypeVar("Found")
+MOST_LISTED, LIKE_IT = 100, 8  # names in an error; of more than that, so many that are like it
 
 
 def nearest(name: object, allowed: Iterable[str]) -> str | None:
@@ -37,7 +38,11 @@ def unknown(what: str, name: object, allowed: Iterable[str]) -> ValueError:
     allowed = sorted(allowed)
     match = nearest(name, allowed)
     hint = f" Did you mean {match!r}?" if match else ""
-    return ValueError(f"Unknown {what}: {name!r}.{hint} Allowed: {', '.join(allowed)}.")
+    listed = f"Allowed: {', '.join(allowed)}."
+    if len(allowed) > MOST_LISTED:
+        like = get_close_matches(str(name), allowed, n=LIKE_IT, cutoff=0)
+        listed = f"Allowed are {len(allowed):,}, among them {', '.join(like)}."
+    return ValueError(f"Unknown {what}: {name!r}.{hint} {listed}")
 
 
 def find(name: object, table: Mapping[str, Found], what: str) -> Found:

@@ -31,3 +31,11 @@ def test_names_need_the_standard_library_only():
         "assert not {'keras', 'tensorflow', 'numpy', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_of_very_many_names_those_that_are_like_it_are_listed():
+    table = {f"model_{number}": number for number in range(300)}
+    with pytest.raises(
+        ValueError, match=r"Allowed are 300, among them (model_\d+, ){7}model_\d+\.$"
+    ):
+        find("model_x", table, what="model")
