@@ -63,6 +63,8 @@ def possible(cell):
         return False
     if cell["recipe"] in ON_VECTORS and cell["normalization"] in OF_MAPS:
         return False
+    if cell["recipe"] == "squeezenet" and cell["kernel_initializer"] == "dirac":
+        return False  # channels that stay 0: each batch norm multiplies their gradient by 1 / √ε
     if cell["activation"] != "exponential":
         return True
     shallow = cell["recipe"] in ("mlp", "cnn") and cell["norm_position"] == "before"
