@@ -24,7 +24,7 @@ PREPROCESSED = (
     "MobileNetV3Small",
 )
 EVERY_VALUE = np.arange(32 * 32 * 3).reshape(1, 32, 32, 3) % 256
-SHAPES = {"mlp": (12,)}
+SHAPES = {"mlp": (8,), "cnn1d": (32, 3), "alexnet": (64, 64, 3)}
 
 
 def setup():
