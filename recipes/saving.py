@@ -16,6 +16,7 @@ SAVED_IN = {
     "recipes.classifiers.residual": ("LayerScale",),
     "recipes.classifiers.tokens": ("ClassToken", "PositionEmbedding", "SelfAttention"),
     "recipes.heads": ("SmoothedSparseCrossentropy", "TokenPooling"),
+    "recipes.images.varying": ("Vary",),
     "recipes.ingredients.activation_layers": (
         "ChannelPReLU",
         "HardMish",
