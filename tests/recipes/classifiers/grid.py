@@ -209,7 +209,7 @@ def export_all(waiting, failed, folder):
         models = [model for _, model in waiting]
         try:
             export(models, form, folder)
-        except Exception:
+        except Exception:  # one of them: each alone says which, and is noted
             for name, model in waiting:
                 attempt(f"{form} {name}", failed, export, [model], form, folder)
 
