@@ -200,10 +200,12 @@ class Comparison:
 
 def compare_runs(before: Run, now: Run) -> Comparison:
     """Compare two runs' weights, and the conditions under which they came about."""
-    old, new = before.weights(), now.weights()
-    alike = old.keys() == new.keys() and all(old[n].shape == new[n].shape for n in old)
-    largest = max(float(np.abs(old[n] - new[n]).max(initial=0)) for n in old) if alike else np.inf
-    same = alike and all(old[name].tobytes() == new[name].tobytes() for name in old)
+    # By their places: of some networks Keras numbers the names anew each time one is built.
+    old, new = ([one for _, one in sorted(run.weights().items())] for run in (before, now))
+    alike = [one.shape for one in old] == [one.shape for one in new]
+    pairs = list(zip(old, new, strict=True)) if alike else []
+    largest = max(float(np.abs(a - b).max(initial=0)) for a, b in pairs) if alike else np.inf
+    same = alike and all(a.tobytes() == b.tobytes() for a, b in pairs)
     conditions = {}
     for section in ("versions", "keras", "machine"):
         if section not in before.info:  # a run of a version that did not write it
