@@ -6,7 +6,7 @@ BACKEND_TESTS = tests/callbacks/test_recorded.py tests/callbacks/test_leading.py
 	tests/recipes/transfer tests/recipes/choosing tests/recipes/tasks \
 	tests/recipes/test_tasks_end_to_end.py
 
-MINUTES ?= 60
+MINUTES ?= inf
 
 .PHONY: demo test test-slow grid lint backends notebooks docs gallery bench clean browser
 
@@ -25,7 +25,7 @@ test: .venv/.installed  ## the default test suite
 test-slow: .venv/.installed  ## the checks that take minutes
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
-grid: .venv/.installed  ## every recipe with every ingredient, in a random order, for MINUTES
+grid: .venv/.installed  ## every recipe with every kind of ingredient, in a random order, for MINUTES
 	$(BIN)/python -m tests.recipes.classifiers.grid --minutes $(MINUTES)
 
 lint: .venv/.installed

@@ -1,9 +1,10 @@
 """The grid of choices: every recipe with every activation, norm, place, initializer and dropout.
 
-The suite tries every pair of kinds, and cells by chance. `make grid` tries all of it in a random
-order, as long as it is told: `python -m tests.recipes.classifiers.grid --minutes 30`. There every
-cell is saved and read, and every structure exported. What fails is printed; the seed gives the same
-order again.
+The suite tries every pair of kinds, and cells by chance. `make grid` tries every structure, which
+an exported file depends on: each recipe with each kind of activation, norm and place, in a random
+order, with initializer, dropout, precision and the activation of its kind drawn by chance. Every
+cell is saved and read, and exported where it is float32. What fails is printed; the seed gives the
+same cells again. `--everything` tries the product of all values, which takes days.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import keras
 import numpy as np
 
 import recipes
-from recipes import blocks
+from recipes import blocks, dtypes
 from recipes.classifiers import registry
 from recipes.export import FORMATS
 from recipes.ingredients import activations, initializers, normalization
@@ -42,8 +43,11 @@ OF_MAPS = ("instance", "filter_response")
 BOUNDING = ("layer", "group", "rms", "unit", "weight_standardization")
 STRUCTURED = ("auto", "zeros", "orthogonal", "delta_orthogonal", "dirac", "sparse")
 SPECIAL = ("crelu", "maxout", "glu", "swiglu", "prelu", "tlu", "rrelu", "selu", "sparsemax")
+STRUCTURE = ("recipe", "activation", "normalization", "norm_position")
 EXPORTED = ("onnx", "litert")
 TOGETHER = 6  # structures in one exported file
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+SCALINGS = 16  # steps that float16 may skip until the loss is scaled so that gradients are finite
 
 
 @cache
@@ -130,11 +134,11 @@ def at_random(rng, count, fixed=None):
     return found
 
 
-def build(cell):
+def build(cell, precision="float32"):
     """The model of a cell."""
     taken, _ = taken_by(cell["recipe"])
     choices = {name: value for name, value in cell.items() if name in taken}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), dtypes.scope(precision):
         warnings.filterwarnings("ignore", message="initializer: with zeros")
         return RECIPES[cell["recipe"]](**choices, seed=0)
 
@@ -146,29 +150,34 @@ def inputs_of(model):
     return x / 255 if len(model.input_shape) < 4 else x
 
 
-def check(cell, folder=None):
+def check(cell, folder=None, precision="float32"):
     """It builds, takes a step with finite gradients, and with a folder reloads to the same answers.
 
     Returns:
         The model.
     """
-    model = build(cell)
+    model = build(cell, precision)
     x, y = inputs_of(model), np.arange(4) % 3
     assert not model.compiled
     # Eager: nine tenths of the time would be tracing.
     recipes.compile_classifier(model, optimizer="sgd", learning_rate=1e-3, run_eagerly=True)
     before = [to_numpy(w) for w in model.trainable_weights]
-    loss = model.train_on_batch(x, y)[0]
-    after = [to_numpy(w) for w in model.trainable_weights]
-    assert np.isfinite(loss), f"loss {loss}"
-    assert all(np.isfinite(w).all() for w in after), "weights are not finite"
-    assert any((one != two).any() for one, two in zip(before, after, strict=True)), "no step"
+    for _ in range(SCALINGS if precision == "mixed_float16" else 1):
+        loss = model.train_on_batch(x, y)[0]
+        after = [to_numpy(w) for w in model.trainable_weights]
+        assert np.isfinite(loss), f"loss {loss}"
+        assert all(np.isfinite(w).all() for w in after), "weights are not finite"
+        if any((one != two).any() for one, two in zip(before, after, strict=True)):
+            break
+    else:
+        raise AssertionError("no step")
     outputs = to_numpy(model(x, training=False))
     np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-4)
     if folder is not None:
         path = Path(folder) / "model.keras"
         model.save(path)
-        loaded = keras.models.load_model(path)
+        with dtypes.scope(precision):  # by which Keras decides whether the loss is scaled
+            loaded = keras.models.load_model(path)
         path.unlink()
         np.testing.assert_allclose(to_numpy(loaded(x, training=False)), outputs, atol=1e-5)
     return model
@@ -176,7 +185,7 @@ def check(cell, folder=None):
 
 def structure_of(cell):
     """What of a cell its exported file depends on."""
-    return tuple(cell[name] for name in ("recipe", "activation", "normalization", "norm_position"))
+    return tuple(cell[name] for name in STRUCTURE)
 
 
 def export(models, form, folder):
@@ -203,6 +212,27 @@ def attempt(name, failed, function, *arguments):
         return None
 
 
+def structures(seed):
+    """A cell of every structure of kinds, with the other choices by chance, in an order by chance.
+
+    Returns:
+        Pairs of a cell and a precision.
+    """
+    rng = random.Random(seed)
+    alike = {}
+    for name in FACTORS["activation"]:
+        alike.setdefault(kind_of("activation", name), []).append(name)
+    firsts = {structure_of(cell): cell for cell in everything()}
+    cells = []
+    for first in firsts.values():
+        names = alike[kind_of("activation", first["activation"])]
+        able = [one for one in names if possible({**first, "activation": one})]
+        wanted = dict(zip(STRUCTURE, structure_of(first), strict=True))
+        cells += at_random(rng, 1, {**wanted, "activation": rng.choice(able)})
+    rng.shuffle(cells)
+    return [(cell, rng.choice(PRECISIONS)) for cell in cells]
+
+
 def export_all(waiting, failed, folder):
     """Export structures together, and alone those whose file went wrong."""
     for form in EXPORTED:
@@ -215,32 +245,33 @@ def export_all(waiting, failed, folder):
 
 
 def whole(seed):
-    """Every possible cell, in an order by chance."""
+    """Every possible cell in each precision, in an order by chance."""
     made = (
         dict(zip(FACTORS, values, strict=True)) for values in itertools.product(*FACTORS.values())
     )
-    cells = [cell for cell in made if possible(cell)]
+    cells = list(itertools.product(filter(possible, made), PRECISIONS))
     random.Random(seed).shuffle(cells)
     return cells
 
 
 def run(cells, minutes):
-    """Try cells until the time is up, and export each structure once.
+    """Try cells until the time is up, and export those of float32, each structure once.
 
     Returns:
         How many cells were tried, how many structures exported, and what failed.
     """
     began, failed, exported, waiting, tried = time.monotonic(), {}, set(), {}, 0
     with tempfile.TemporaryDirectory() as folder:
-        for cell in cells:
+        for cell, precision in cells:
             if time.monotonic() - began > 60 * minutes:
                 break
-            name = "-".join(map(str, cell.values()))
-            model = attempt(name, failed, check, cell, folder)
+            name = "-".join([*map(str, cell.values()), precision])
+            model = attempt(name, failed, check, cell, folder, precision)
             tried += 1
             if tried % 100 == 0:
                 print(f"{tried:,} cells, {len(failed)} failed", flush=True)
-            if model is not None and structure_of(cell) not in exported:
+            wanted = model is not None and precision == "float32"
+            if wanted and structure_of(cell) not in exported:
                 exported.add(structure_of(cell))
                 queue = waiting.setdefault(cell["recipe"], [])
                 queue.append((name, model))
@@ -256,11 +287,11 @@ def main():
     """Say how many cells there are, how many were tried, in what time, and what failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="when to stop")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the order")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the cells")
+    parser.add_argument("--everything", action="store_true", help="every cell, not every structure")
     arguments = parser.parse_args()
-    cells = whole(arguments.seed)
-    structures = len({structure_of(cell) for cell in cells})
-    print(f"{len(cells):,} cells of {structures:,} structures, seed {arguments.seed}", flush=True)
+    cells = whole(arguments.seed) if arguments.everything else structures(arguments.seed)
+    print(f"{len(cells):,} cells, seed {arguments.seed}", flush=True)
     began = time.monotonic()
     tried, exported, failed = run(cells, arguments.minutes)
     minutes = (time.monotonic() - began) / 60

@@ -47,6 +47,16 @@ def test_a_random_sample_of_the_grid_works(tmp_path):
             raise AssertionError(f"{cell}, seed {SEED}") from error
 
 
+@pytest.mark.parametrize("precision", grid.PRECISIONS[1:])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_cells_of_every_recipe_work_in_low_precision(recipe, precision, tmp_path):
+    for cell in grid.at_random(random.Random(f"{SEED} {recipe}"), 3, {"recipe": recipe}):
+        try:
+            grid.check(cell, tmp_path, precision)
+        except Exception as error:
+            raise AssertionError(f"{cell}, {precision}, seed {SEED}") from error
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("recipe", RECIPES)
