@@ -6,17 +6,23 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 TEMPERATURES = (0.05, 20.0)
+SURER, LESS_SURE = (
+    0.3,
+    1.0,
+)  # deviations of the prior below and above 1: `benchmarks/temperature.py`
 
 
-def best_temperature(loss_at: Callable[[float], float], count: int) -> float:
+def best_temperature(loss_at: Callable[[float], float], count: int, surer: float = SURER) -> float:
     """The temperature by which logits are divided so that the loss is smallest.
 
-    It is drawn a little towards 1, as a prior of deviation 1 on its logarithm does, so that a few
-    pictures that are all right do not make the model certain.
+    It is drawn towards 1, as a prior on its logarithm does: from below by more than from above,
+    since a few pictures that are all right would make any model certain, and wrong ones are
+    evidence.
 
     Args:
         loss_at: the mean loss, in nats, at the logarithm of a temperature.
         count: of how many pictures it is the mean.
+        surer: the prior's deviation below 1; above it is 1.
 
     Returns:
         Above 1 where the model was too sure, below 1 where it was not sure enough.
@@ -26,7 +32,8 @@ def best_temperature(loss_at: Callable[[float], float], count: int) -> float:
     """
 
     def objective(log_temperature: float) -> float:
-        return loss_at(log_temperature) + log_temperature**2 / (2 * count)
+        deviation = surer if log_temperature < 0 else LESS_SURE
+        return loss_at(log_temperature) + (log_temperature / deviation) ** 2 / (2 * count)
 
     found = minimize_scalar(objective, bounds=np.log(TEMPERATURES), method="bounded")
     return float(np.exp(found.x))
