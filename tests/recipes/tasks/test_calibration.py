@@ -58,11 +58,11 @@ def test_a_few_pictures_that_are_all_right_do_not_make_it_certain():
 
 def test_pictures_that_are_right_say_less_than_those_that_are_wrong():
     """Of a model that fits what it learned from; the validation part of 60 pictures has twelve."""
-    labels, right = np.arange(12) % 3, np.full((3, 3), 0.1) + 0.7 * np.eye(3)
+    labels, right = np.arange(12) % 3, np.full((3, 3), 0.05) + 0.85 * np.eye(3)
     task, outputs = Multiclass(tuple("abc")), right[labels]
-    assert 0.6 < task.temperatures(labels, outputs)[0] < 0.9
-    labels[:4] = 2, 2, 1, 1  # log 8 / log 4 is 1.5, that of two thirds right; the prior's is near
-    assert 1.3 < task.temperatures(labels, outputs)[0] < 2
+    assert 0.7 < task.temperatures(labels, outputs)[0] < 0.9
+    labels[:4] = 2, 2, 1, 1  # two thirds are right: log 18 / log 4 is 2.09
+    assert 1.7 < task.temperatures(labels, outputs)[0] < 2.1
 
 
 def test_a_label_that_is_rare_and_found_does_not_make_it_certain():
