@@ -6,10 +6,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 TEMPERATURES = (0.05, 20.0)
-SURER, LESS_SURE = (
-    0.3,
-    1.0,
-)  # deviations of the prior below and above 1: `benchmarks/temperature.py`
+# Deviations of the prior below and above 1, see `benchmarks/temperature.py`.
+SURER, LESS_SURE = 0.3, 1.0
 
 
 def best_temperature(loss_at: Callable[[float], float], count: int, surer: float = SURER) -> float:
