@@ -23,9 +23,9 @@ import recipes
 from recipes import report
 from recipes.choosing import choose
 from recipes.images import parts
-from recipes.run import WorkFolder
 from recipes.strategies import STRATEGIES
 from recipes.transfer import features, fine_tune, learn, novelty, results, state
+from recipes.work_folder import WorkFolder
 
 PARTS = {
     "scanning the folder": (parts, "inspect"),

@@ -24,7 +24,7 @@ from recipes.images.pipeline import stream
 from recipes.images.sources import Source
 from recipes.keras_setup import describe, require_channels_last
 from recipes.progress import say, say_all
-from recipes.run import Comparison, Run, WorkFolder, check_output, compare_runs
+from recipes.run import Comparison, Run, compare_runs
 from recipes.settings import (
     FLOAT32,
     PRECISIONS,
@@ -45,6 +45,7 @@ from recipes.transfer.features import TrainingData
 from recipes.transfer.learn import learn
 from recipes.transfer.model import TransferModel
 from recipes.transfer.timing import Pace
+from recipes.work_folder import WorkFolder, check_output
 
 UNLABELLED_TABLE = "unlabelled.csv"
 # What runs did that do not say it.

@@ -12,7 +12,7 @@ from recipes.choosing.decide import decide
 from recipes.choosing.expected import SHARES
 from recipes.choosing.survey import divergence_of, survey
 from recipes.files import read_json, write_json
-from recipes.run import DECISION, RACE, Decision, WorkFolder
+from recipes.run import Decision
 from recipes.settings import Settings
 from recipes.strategies import FineTuneStrategy
 from recipes.tasks import Task
@@ -21,6 +21,7 @@ from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
 from recipes.transfer.refine import LIKE, UNLIKE
 from recipes.transfer.timing import Pace
+from recipes.work_folder import DECISION, RACE, WorkFolder
 
 
 def named(settings: Settings) -> FineTuneStrategy | None:

@@ -7,7 +7,7 @@ from recipes import strategies
 from recipes.augmentation import Augmentation
 from recipes.choosing import choose
 from recipes.files import read_json, write_json
-from recipes.run import BATCH_SIZE, PLAN, Decision, WorkFolder
+from recipes.run import Decision
 from recipes.settings import AUTO, Settings
 from recipes.strategies import FineTuneStrategy
 from recipes.transfer import parallel, sizing
@@ -16,6 +16,7 @@ from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
 from recipes.transfer.sizing import Sized
 from recipes.transfer.timing import Pace
+from recipes.work_folder import BATCH_SIZE, PLAN, WorkFolder
 
 
 def sized(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recipes.files import read_json, write_json
-from recipes.run import CLOCK
+from recipes.work_folder import CLOCK
 
 
 @dataclass

@@ -18,7 +18,6 @@ from recipes.images.pipeline import Batches
 from recipes.images.varying import behind_variation
 from recipes.keras_setup import prediction_batch
 from recipes.progress import bar
-from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import lora, parallel
 from recipes.transfer.audience import Audience
@@ -30,6 +29,7 @@ from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam, scaled
 from recipes.transfer.refine import LIKE, UNLIKE, blend
 from recipes.transfer.state import State, StateKeeper, fingerprints, judged, movable
+from recipes.work_folder import WorkFolder
 
 
 def fine_tune(

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from recipes import tasks
-from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import novelty, parallel
 from recipes.transfer.clock import Clock
@@ -18,6 +17,7 @@ from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.model import TransferModel
 from recipes.transfer.refine import LIKE, UNLIKE, calibrate, cool
 from recipes.transfer.state import State
+from recipes.work_folder import WorkFolder
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import numpy as np
 
 from recipes.files import digest
 from recipes.images.pipeline import Batches
-from recipes.run import WorkFolder
 from recipes.strategies import Phase
 from recipes.tasks import Task
 from recipes.transfer import parallel
 from recipes.transfer.clock import Clock
 from recipes.transfer.model import batch_norms, predictions
+from recipes.work_folder import WorkFolder
 
 
 class TrainingDivergedError(ValueError):

@@ -30,7 +30,7 @@ def split_processor(devices):
 
 def end_after(saves):
     """Let this process be killed when it has saved its state so many times."""
-    from recipes.run import WorkFolder
+    from recipes.work_folder import WorkFolder
 
     save, count = WorkFolder.save_state, [0]
 

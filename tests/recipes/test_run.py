@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from recipes.files import DamagedFileError, write_arrays, write_json
-from recipes.run import FORMAT, WEIGHTS, Run, WorkFolder, check_output
+from recipes.run import FORMAT, WEIGHTS, Run
+from recipes.work_folder import WorkFolder, check_output
 
 INFO = {
     "format": FORMAT,
@@ -123,7 +124,8 @@ def test_nothing_is_overwritten_unasked(output):
 
 
 def test_a_second_process_is_kept_out(output):
-    code = f"from recipes.run import WorkFolder; WorkFolder.open({str(output)!r}, {SETTINGS!r})"
+    code = "from recipes.work_folder import WorkFolder; "
+    code += f"WorkFolder.open({str(output)!r}, {SETTINGS!r})"
     with WorkFolder.open(output, SETTINGS):
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert "BlockingIOError" in second.stderr

@@ -7,7 +7,6 @@ from PIL import Image
 
 from recipes import strategies
 from recipes.images import augment
-from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.tasks import Binary, Multilabel
 from recipes.transfer import model as transfer_model
@@ -17,6 +16,7 @@ from recipes.transfer.fine_tune import fine_tune, stretches, train_phase
 from recipes.transfer.refine import blend
 from recipes.transfer.solve import solve
 from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
+from recipes.work_folder import WorkFolder
 from tests.recipes.transfer.tiny import SIDE, TASK, build_tiny, digits_part, training_data
 
 NORM = keras.layers.BatchNormalization

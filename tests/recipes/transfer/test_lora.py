@@ -8,11 +8,11 @@ import pytest
 
 import recipes
 from recipes import dtypes, strategies
-from recipes.run import WorkFolder
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import fine_tune as training, lora
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.state import to_numpy
+from recipes.work_folder import WorkFolder
 from tests.recipes.images import pictures
 from tests.recipes.transfer.test_fine_tune import DATA, _Interrupted, interrupt_after, values_of
 from tests.recipes.transfer.tiny import build_tiny, training_data

@@ -9,7 +9,6 @@ import pytest
 import recipes
 from recipes import dtypes
 from recipes.images.parts import ArrayCache
-from recipes.run import WorkFolder
 from recipes.settings import FLOAT32, PRECISIONS
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import model as transfer_model
@@ -17,6 +16,7 @@ from recipes.transfer.features import features
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.optimizer import StagewiseAdam, scaled
 from recipes.transfer.state import TrainingDivergedError
+from recipes.work_folder import WorkFolder
 from tests.recipes.images import pictures
 from tests.recipes.transfer.test_fine_tune import (
     DATA,
