@@ -30,7 +30,7 @@ import pandas as pd
 
 import recipes
 from recipes import dtypes
-from recipes.heads import loss_of
+from recipes.losses import loss_of
 from recipes.settings import PRECISIONS
 from recipes.strategies import HEAD, FineTuneStrategy, Phase
 from recipes.transfer import model

@@ -32,11 +32,9 @@ if TYPE_CHECKING:  # the names below, for editors and type checkers
     from recipes.classifiers.squeezenet import squeezenet as squeezenet
     from recipes.classifiers.vgg import vgg as vgg
     from recipes.classifiers.vit import vit as vit
+    from recipes.compiling import compile_classifier as compile_classifier
     from recipes.export import export_run as export_run
-    from recipes.heads import (
-        classification_head as classification_head,
-        compile_classifier as compile_classifier,
-    )
+    from recipes.heads import classification_head as classification_head
     from recipes.images.inspection import scan as scan
     from recipes.images.split import split as split
     from recipes.ingredients import (
@@ -115,7 +113,8 @@ _PLACES = {
     "recipes.classifiers.squeezenet": ("squeezenet",),
     "recipes.classifiers.vgg": ("vgg",),
     "recipes.classifiers.vit": ("vit",),
-    "recipes.heads": ("classification_head", "compile_classifier"),
+    "recipes.heads": ("classification_head",),
+    "recipes.compiling": ("compile_classifier",),
     "recipes.batches": ("scale_learning_rate",),
     "recipes.study.batch_size": (
         "batch_size_study",

@@ -4,12 +4,13 @@ Free of Keras, so that the command line can use it.
 """
 
 import math
+import numbers
 import operator
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 ClassWeights: TypeAlias = bool | tuple[float, ...] | tuple[tuple[str | int, float], ...] | None
 GivenWeights: TypeAlias = ClassWeights | Iterable[float] | Mapping[Any, float]
@@ -175,6 +176,17 @@ def time_in_seconds(value: float | str) -> float:
     long = {"second": "s", "minute": "min", "hour": "h", "day": "d"}
     names |= long | {f"{name}s": unit for name, unit in long.items()}
     return sum(float(number) * _TIMES[names.get(unit, unit)] for number, unit in parts)
+
+
+def is_number(value) -> TypeGuard[float]:
+    """Whether a value is a finite number.
+
+    Example:
+        >>> is_number(0.5), is_number(float("nan")), is_number(True), is_number("0.5")
+        (True, False, False, False)
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and math.isfinite(value)
 
 
 COUNT = Rule(_whole, lambda value: value >= 1, "a whole number from 1 up")

@@ -15,7 +15,6 @@ PACKAGE = "recipes"
 SAVED_IN = {
     "recipes.classifiers.residual": ("LayerScale",),
     "recipes.classifiers.tokens": ("ClassToken", "PositionEmbedding", "SelfAttention"),
-    "recipes.heads": ("SmoothedSparseCrossentropy", "TokenPooling"),
     "recipes.images.varying": ("Vary",),
     "recipes.ingredients.activation_layers": (
         "ChannelPReLU",
@@ -43,6 +42,8 @@ SAVED_IN = {
         "PowerScaling",
         "Standardization",
     ),
+    "recipes.losses": ("SmoothedSparseCrossentropy",),
+    "recipes.pooling": ("TokenPooling",),
     "recipes.transfer.model": ("DescribedModel",),
     "recipes.transfer.optimizer": ("StagewiseAdam",),
 }

@@ -38,7 +38,7 @@ class Backbone:
         weights: "imagenet", "pretrained", "initial", or the file that they came from.
         licence: of the weights.
         source: where architecture and weights come from.
-        pooling: how what `model` gives becomes one vector: one of `recipes.heads.POOLINGS`.
+        pooling: how what `model` gives becomes one vector: one of `recipes.pooling.POOLINGS`.
         prefix: how many tokens come before those of the patches.
         fixed_size: whether the layers take pictures of `image_size` only.
         architecture: of a network that a run describes by checked values, these values.

@@ -14,13 +14,13 @@ from recipes.checking.labels import WRONG, suspicions
 from recipes.checking.oddity import WORDS, in_words, oddities
 from recipes.dtypes import scope
 from recipes.files import replace
-from recipes.heads import pooled
 from recipes.images.decode import Reading
 from recipes.images.inspection import OK, SKIPPED, inspect, open_source, reading_of
 from recipes.images.parts import joined_copies
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source, natural_order
 from recipes.images.split import units
+from recipes.pooling import pooled
 from recipes.settings import AUTO, FLOAT32, DataOptions, DataSettings, ModelSettings
 from recipes.tasks import Task
 from recipes.tasks.base import SEPARATOR

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from recipes.backbones.base import Backbone
-from recipes.heads import pooled
+from recipes.pooling import pooled
 from recipes.transfer.balance import balanced
 
 NEIGHBOURS = 5

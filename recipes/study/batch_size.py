@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from recipes.batches import BatchSizeAdvice, advise, scale_learning_rate
-from recipes.heads import compile_classifier
+from recipes.compiling import compile_classifier
 from recipes.study.comparison import compare
 from recipes.study.statistics import compiled_copy
 

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pandas as pd
 
+from recipes.compiling import compile_classifier
 from recipes.files import digest, replace
-from recipes.heads import compile_classifier
 from recipes.progress import track
 
 

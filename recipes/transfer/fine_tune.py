@@ -12,11 +12,11 @@ from rich.progress import Progress
 
 from recipes import callbacks
 from recipes.dtypes import policy_of
-from recipes.heads import accuracy_of, loss_of
 from recipes.images.augment import draw
 from recipes.images.pipeline import Batches
 from recipes.images.varying import behind_variation
 from recipes.keras_setup import prediction_batch
+from recipes.losses import accuracy_of, loss_of
 from recipes.progress import bar
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import lora, parallel

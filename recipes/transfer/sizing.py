@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recipes.batches import BatchSizeAdvice, advise, scale_learning_rate
-from recipes.heads import loss_of
+from recipes.losses import loss_of
 from recipes.settings import TrainingSettings
 from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer.features import TrainingData

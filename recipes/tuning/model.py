@@ -8,7 +8,7 @@ import keras_tuner
 
 from recipes import callbacks
 from recipes.classifiers import registry
-from recipes.heads import compile_classifier, spare
+from recipes.compiling import compile_classifier, spare
 from recipes.lookup import find
 from recipes.tuning.space import decoded, default_space, draw, resolve
 

@@ -22,6 +22,8 @@ from recipes.ingredients import (
     regularizers,
     scaling,
 )
+from recipes.losses import SmoothedSparseCrossentropy
+from recipes.pooling import TokenPooling
 from recipes.saving import EARLIER, SAVED_IN
 from tests.recipes.classifiers.cases import RECIPES
 
@@ -204,6 +206,13 @@ def test_a_layer_that_was_renamed_still_loads(name):
     config = keras.saving.serialize_keras_object(activations.get("prelu"))
     config.update(class_name=name, registered_name=f"recipes>{name}")
     assert type(keras.saving.deserialize_keras_object(config)) is activations.ChannelPReLU
+
+
+@pytest.mark.parametrize("thing", [SmoothedSparseCrossentropy(0.1), TokenPooling("class")])
+def test_a_class_that_was_moved_still_loads(thing):
+    config = keras.saving.serialize_keras_object(thing)
+    config["module"] = "recipes.heads"
+    assert type(keras.saving.deserialize_keras_object(config)) is type(thing)
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])

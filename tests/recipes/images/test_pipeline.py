@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from recipes.augmentation import Augmentation
-from recipes.heads import loss_of
 from recipes.images import augment
 from recipes.images.decode import decode
 from recipes.images.pipeline import Batches, stream
 from recipes.images.varying import vary
+from recipes.losses import loss_of
 from tests.recipes.images import pictures
 
 
