@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from recipes import rules
-from recipes.settings import default_in_words, options_of
+from recipes.options import default_in_words
+from recipes.settings import options_of
 
 UNUSABLE = 2
 INTERRUPTED = 130

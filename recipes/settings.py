@@ -4,13 +4,14 @@ Free of Keras, so that the command line can print its help from it. An option ha
 way through: here, as an argument of `fit`, on the command line and in `run.json`.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields
-from typing import Any, Self, TypedDict
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
+from typing import Any
 
 from recipes import augmentation, strategies
 from recipes.augmentation import Augmentation
-from recipes.lookup import find, unknown
+from recipes.lookup import unknown
+from recipes.options import Group, choice, option, plain
 from recipes.rules import (
     ANY,
     AUTO,
@@ -30,9 +31,6 @@ from recipes.rules import (
     WEIGHTS,
     WHOLE,
     ClassWeights,
-    GivenWeights,
-    Rule,
-    size_in_words,
 )
 from recipes.strategies import FineTuneStrategy
 
@@ -42,51 +40,8 @@ FLOAT32, MIXED_FLOAT16 = "float32", "mixed_float16"
 PRECISIONS = (FLOAT32, "mixed_bfloat16", MIXED_FLOAT16)
 
 
-def _choice(name: str, value: str, allowed: Iterable[str]) -> str:
-    find(value, dict.fromkeys(allowed), what=name)
-    return value
-
-
-def option(default, rule, help: str, *, unless: str | None = None):
-    """A field of settings.
-
-    Args:
-        default: None where the library decides.
-        rule: a `Rule`, or the texts to choose from.
-        help: what it is, in words, for the command line.
-        unless: what holds where the default is None, in words.
-    """
-    return field(default=default, metadata={"rule": rule, "help": help, "unless": unless})
-
-
 @dataclass(frozen=True)
-class _Group:
-    """Options that belong together; each is checked when the group is made."""
-
-    @classmethod
-    def of(cls, **options: Any) -> Self:
-        """The group with options by name.
-
-        Raises:
-            ValueError: an option is unknown, or its value is not allowed; the text says which.
-        """
-        known = dict.fromkeys(one.name for one in fields(cls))
-        for name in options:
-            if name not in known:
-                raise unknown("option", name, known)
-        return cls(**options)
-
-    def __post_init__(self):
-        for one in fields(self):
-            value, rule = getattr(self, one.name), one.metadata["rule"]
-            if value is None and one.default is None:
-                continue
-            check = rule if isinstance(rule, Rule) else lambda n, v, r=rule: _choice(n, v, r)
-            object.__setattr__(self, one.name, check(one.name, value))
-
-
-@dataclass(frozen=True)
-class DataSettings(_Group):
+class DataSettings(Group):
     """What the pictures and their labels are, and how they are divided.
 
     Attributes:
@@ -192,7 +147,7 @@ class DataSettings(_Group):
 
 
 @dataclass(frozen=True)
-class ModelSettings(_Group):
+class ModelSettings(Group):
     """The network that is trained.
 
     Attributes:
@@ -216,7 +171,7 @@ class ModelSettings(_Group):
 
 
 @dataclass(frozen=True)
-class TrainingSettings(_Group):
+class TrainingSettings(Group):
     """How it is trained.
 
     Attributes:
@@ -283,7 +238,7 @@ class TrainingSettings(_Group):
 
 
 @dataclass(frozen=True)
-class ChoosingSettings(_Group):
+class ChoosingSettings(Group):
     """By which strategy it is trained.
 
     Attributes:
@@ -306,61 +261,15 @@ class ChoosingSettings(_Group):
     def __post_init__(self):
         super().__post_init__()
         if not isinstance(self.strategy, FineTuneStrategy):
-            _choice("strategy", self.strategy, strategies.names())
+            choice("strategy", self.strategy, strategies.names())
 
 
-GROUPS: dict[str, type[_Group]] = {
+GROUPS: dict[str, type[Group]] = {
     "data": DataSettings,
     "model": ModelSettings,
     "training": TrainingSettings,
     "choosing": ChoosingSettings,
 }
-
-
-class DataOptions(TypedDict, total=False):
-    """The fields of `DataSettings` as keyword arguments."""
-
-    task: str
-    positive: str | None
-    threshold: float | None
-    pictures: str | None
-    file_column: str | None
-    label_column: str | Iterable[str] | None
-    part_column: str | None
-    group_column: str | None
-    labels_from_name: str | None
-    groups: str | None
-    validation: float
-    test: float
-    cache_limit: int | str
-    layout: str
-    allow_empty_classes: bool
-    resize: str
-    background: str
-    near_copies: bool
-    max_pixels: int
-
-
-class Options(DataOptions, total=False):
-    """The fields of all groups as keyword arguments."""
-
-    backbone: Any
-    weights: str | None
-    image_size: int | None
-    dropout: float
-    epochs: int | None
-    batch_size: int | str
-    augmentation: str | Augmentation
-    views: int
-    class_weights: GivenWeights
-    distribution: str | None
-    precision: str
-    refit: bool | None
-    time_limit: float | str | None
-    seed: int
-    strategy: str | FineTuneStrategy
-    large_from: int
-    dissimilar_from: float
 
 
 @dataclass(frozen=True)
@@ -406,7 +315,7 @@ class Settings:
     def to_dict(self) -> dict:
         """Every option by name, as values for a JSON file; `from_dict` reads it."""
         return {
-            one.name: _plain(getattr(getattr(self, group), one.name)) for group, one in options_of()
+            one.name: plain(getattr(getattr(self, group), one.name)) for group, one in options_of()
         }
 
     @classmethod
@@ -426,26 +335,3 @@ def options_of() -> list[tuple[str, Field]]:
         ['backbone', 'weights', 'image_size', 'dropout']
     """
     return [(name, one) for name, group in GROUPS.items() for one in fields(group)]
-
-
-def default_in_words(one: Field[Any]) -> str:
-    """An option's default for a help text.
-
-    Example:
-        >>> words = {one.name: default_in_words(one) for _, one in options_of()}
-        >>> words["cache_limit"], words["epochs"]
-        ('2 GB', "the strategy's own")
-    """
-    if one.default is None:
-        return one.metadata["unless"] or "none"
-    default: Any = one.default
-    return size_in_words(default) if one.metadata["rule"] is SIZE else str(default)
-
-
-def _plain(value):
-    """An option's value as JSON has it; an object by what it says of itself."""
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -23,16 +23,16 @@ from recipes.images.parts import ArrayCache, Collection
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source
 from recipes.keras_setup import describe, require_channels_last
+from recipes.keywords import Options
 from recipes.progress import say, say_all
+from recipes.rules import GivenWeights
 from recipes.run import Comparison, Run, compare_runs
 from recipes.settings import (
     FLOAT32,
     PRECISIONS,
     ChoosingSettings,
     DataSettings,
-    GivenWeights,
     ModelSettings,
-    Options,
     Settings,
     TrainingSettings,
     options_of,

@@ -20,8 +20,9 @@ from recipes.images.parts import joined_copies
 from recipes.images.pipeline import stream
 from recipes.images.sources import Source, natural_order
 from recipes.images.split import units
+from recipes.keywords import DataOptions
 from recipes.pooling import pooled
-from recipes.settings import AUTO, FLOAT32, DataOptions, DataSettings, ModelSettings
+from recipes.settings import AUTO, FLOAT32, DataSettings, ModelSettings
 from recipes.tasks import Task
 from recipes.tasks.base import SEPARATOR
 from recipes.transfer.model import forward

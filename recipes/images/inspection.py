@@ -17,8 +17,9 @@ from recipes.images.formats import UnreadableError
 from recipes.images.groups import groups_of
 from recipes.images.sources import ClassFolders, FileNames, Source, plain_label
 from recipes.images.tables import LabelTable, is_table
+from recipes.keywords import DataOptions
 from recipes.progress import track
-from recipes.settings import DataOptions, DataSettings
+from recipes.settings import DataSettings
 from recipes.tasks.base import SEPARATOR
 
 OK, SKIPPED, UNLABELLED = "ok", "skipped", "unlabelled"

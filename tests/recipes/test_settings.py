@@ -15,16 +15,10 @@ from hypothesis import given, strategies as st
 import recipes
 from recipes import rules, strategies
 from recipes.augmentation import Augmentation
+from recipes.keywords import DataOptions, Options
+from recipes.options import default_in_words
 from recipes.rules import size_in_bytes, size_in_words
-from recipes.settings import (
-    AUTO,
-    DataOptions,
-    DataSettings,
-    Options,
-    Settings,
-    default_in_words,
-    options_of,
-)
+from recipes.settings import AUTO, DataSettings, Settings, options_of
 from recipes.strategies import FineTuneStrategy, Phase
 
 OPTIONS = {one.name: one for _, one in options_of()}
@@ -256,7 +250,8 @@ def test_a_size_in_words_is_read_again(number, unit):
 def test_settings_need_neither_keras_nor_numpy():
     code = (
         "import sys, recipes; recipes.Settings.of(task='binary').to_dict();"
-        "import recipes.settings as s; [s.default_in_words(o) for _, o in s.options_of()];"
+        "from recipes.options import default_in_words; from recipes.settings import options_of;"
+        "[default_in_words(one) for _, one in options_of()];"
         "assert not {'keras', 'tensorflow', 'numpy', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
