@@ -1,20 +1,17 @@
 """The command line: argument parsing only, and one clear line where something is wrong.
 
-Keras is imported by the command that needs it, so that help answers at once. An option that is not
-given is not passed on: its default is that of the settings, or of the function behind the command.
+An option that is not given is not passed on: its default is that of the settings, or of the
+function behind the command (`recipes/commands.py`).
 """
 
 import argparse
 import io
-import json
 import os
-import shlex
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from recipes import rules
+from recipes import commands, rules
 from recipes.options import default_in_words
 from recipes.settings import options_of
 
@@ -89,9 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="recipes", description="Train and use image classifiers by transfer learning."
     )
     parser.add_argument("--version", action="version", version=f"recipes {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    fit = _command(commands, "fit", _fit, "train a classifier on pictures and their labels")
+    fit = _command(parsers, commands.fit, "train a classifier on pictures and their labels")
     fit.add_argument(
         "data",
         help="a folder with one subfolder a class (or train/, val/, test/ with them), a folder of "
@@ -101,19 +98,19 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--overwrite", action="store_true", help="replace a finished run")
     _add_settings(fit, GROUPS)
 
-    predict = _command(commands, "predict", _predict, "classify pictures with a finished run")
+    predict = _command(parsers, commands.predict, "classify pictures with a finished run")
     predict.add_argument("model", help="a run folder, or a backbone's name for ImageNet's classes")
     predict.add_argument("pictures", nargs="+", help="files and folders")
     predict.add_argument("--top-k", type=int, help="labels a picture (3)")
     predict.add_argument("--json", action="store_true", help="print JSON, an object a picture")
     predict.add_argument("--csv", metavar="FILE", help="write the table to a file too")
 
-    scan = _command(commands, "scan", _scan, "list pictures and labels, and what is wrong")
+    scan = _command(parsers, commands.scan, "list pictures and labels, and what is wrong")
     scan.add_argument("data", help="as for fit")
     scan.add_argument("--csv", metavar="FILE", help="write one row a file to a CSV file")
     _add_settings(scan, {"data": GROUPS["data"]})
 
-    check = _command(commands, "check", _check, "find labels that are likely wrong, odd pictures")
+    check = _command(parsers, commands.check, "find labels that are likely wrong, odd pictures")
     check.add_argument("data", help="as for fit")
     check.add_argument("--csv", metavar="FILE", help="write one row a picture: labels for fit")
     check.add_argument("--backbone", help="see `recipes backbones` (efficientnet_lite0)")
@@ -121,17 +118,17 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--seed", type=int, metavar="N", help="of everything random (0)")
     _add_settings(check, {"data": GROUPS["data"]})
 
-    demo = _command(commands, "demo", _demo, "train on pictures that come with scikit-learn")
+    demo = _command(parsers, commands.demo, "train on pictures that come with scikit-learn")
     demo.add_argument("--output", required=True, help="the run's folder")
     demo.add_argument("--overwrite", action="store_true", help="replace a finished run")
 
-    rerun = _command(commands, "rerun", _rerun, "train again as a run was, and compare")
+    rerun = _command(parsers, commands.rerun, "train again as a run was, and compare")
     rerun.add_argument("run", help="the run folder, or its run.json")
     rerun.add_argument("--output", required=True, help="the new run's folder")
     rerun.add_argument("--data", help="the pictures, if they are no longer where they were")
     rerun.add_argument("--overwrite", action="store_true", help="replace a finished run")
 
-    export = _command(commands, "export", _export, "write a finished run for another runtime")
+    export = _command(parsers, commands.export, "write a finished run for another runtime")
     export.add_argument("run", help="the run folder")
     export.add_argument("--format", help="onnx, saved_model, litert, torch or web (onnx)")
     export.add_argument("--output", help="the file (in the run folder)")
@@ -143,23 +140,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--overwrite", action="store_true", help="replace what is there")
 
-    search = _command(commands, "search", _search, "search the settings of a training")
+    search = _command(parsers, commands.search, "search the settings of a training")
     search.add_argument("data", help="as for fit; or a CSV file of numbers, with --target")
     search.add_argument("--directory", required=True, help="the search's folder, made by this")
     _add_search_options(search)
 
-    _command(
-        commands,
-        "backbones",
-        _backbones,
-        "list the backbones: size, licence, are they here",
-    )
+    _command(parsers, commands.backbones, "list the backbones: size, licence, are they here")
     return parser
 
 
-def _command(commands, name, function, text) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name, help=text, description=text.capitalize() + ".", argument_default=argparse.SUPPRESS
+def _command(parsers, function: Callable, text: str) -> argparse.ArgumentParser:
+    parser = parsers.add_parser(
+        function.__name__,
+        help=text,
+        description=text.capitalize() + ".",
+        argument_default=argparse.SUPPRESS,
     )
     parser.set_defaults(command=function)
     return parser
@@ -211,150 +206,6 @@ def _add_search_options(search: argparse.ArgumentParser) -> None:
     add("--task", help="of transfer: auto, multiclass, binary or multilabel (auto)")
     add("--seed", type=int, help="of everything random (0)")
     add("--overwrite", action="store_true", help="replace another search there")
-
-
-def _fit(**options) -> None:
-    from recipes.workflow import fit
-
-    _show(fit(**_columns(options)))
-
-
-def _columns(options: dict) -> dict:
-    """One column's name rather than a list of one."""
-    columns = options.get("label_column", [])
-    return {**options, "label_column": columns[0]} if len(columns) == 1 else options
-
-
-def _show(run) -> None:
-    """The end of a training: the figures, strategy and why, where the report lies."""
-    found, part = run.metrics, run.metrics["part"]
-    low, high = found["accuracy_interval"]
-    several = run.task.name == "multilabel"
-    rows = {
-        "all labels right" if several else "accuracy": f"{found['accuracy']:.1%} ({low:.1%} to "
-        f"{high:.1%} with 95 % confidence) on {found['pictures']} {part} pictures"
-    }
-    if part == "validation":
-        rows["no test part"] = "these pictures also decided when to stop"
-    if "mean_average_precision" in found:
-        rows["mean precision"] = f"{found['mean_average_precision']:.3f} (average precision)"
-    if "threshold" in found:
-        rows["threshold"] = f"{found['threshold']:.3f}, from which it is {run.task.positive}"
-    rows |= {"strategy": run.decision.strategy, "why": run.decision.reason}
-    rows["report"] = str(run.folder / "report.html")
-    for name, text in rows.items():
-        print(f"{name:18}{text}")
-
-
-def _predict(csv: str | None = None, json: bool = False, **options) -> None:
-    place = _place(csv)
-    from recipes.prediction import predict
-
-    table = predict(**options)
-    _write_table(table, place)
-    print(_in_json(table) if json else table.to_string(index=False, na_rep=""))
-
-
-def _scan(csv: str | None = None, **options) -> None:
-    place = _place(csv)
-    from recipes.images.inspection import scan
-    from recipes.images.summary import describe
-
-    frame = scan(**_columns(options))
-    _write_table(frame, place)
-    print(describe(frame))
-
-
-def _check(csv: str | None = None, **options) -> None:
-    if csv and Path(csv).exists():
-        raise FileExistsError(f"csv: {csv} exists, and its labels may have been corrected by hand.")
-    place = _place(csv)
-    from recipes.checking.check import check, describe, write
-
-    table = check(**_columns(options))
-    if place:
-        write(table, place)
-    print(describe(table))
-    if place:
-        again = shlex.join(["recipes", "fit", str(place), "--pictures", table.attrs["folder"]])
-        print(f"\nCorrect the column label in {place}, and train on it:\n{again} --output …")
-
-
-def _demo(**options) -> None:
-    from recipes.demo import fit_demo
-
-    _show(fit_demo(**options))
-
-
-def _rerun(**options) -> None:
-    from recipes.workflow import rerun
-
-    found = rerun(**options)
-    if found.same:
-        print(f"{'matches':18}every weight is the same, bit for bit")
-    else:
-        print(f"{'differs':18}by {found.largest_difference:.3g} at the most in a weight")
-    for name, (before, now) in found.conditions.items():
-        print(f"{name:18}{before}, now {now}")
-    _show(found.run)
-
-
-def _export(**options) -> None:
-    from recipes.export import export_run
-
-    path = export_run(**options)
-    print(path)
-    if options.get("format") == "web":
-        print(f"open {path / 'index.html'}, or serve it: python -m http.server -d {path}")
-
-
-def _search(data: str, recipe: str | None = None, **options) -> None:
-    from recipes.tuning.search import search
-
-    numbers = "target" in options
-    recipe = recipe or ("mlp" if numbers else "transfer")
-    result = search(recipe, _numbers(data) if numbers else data, **options)
-    if result is None:  # a worker of several machines
-        return
-    for name, value in result.best.items():
-        print(f"{name:20}{value}")
-    for name, value in result.test_metrics.items():
-        print(f"{name:20}{value:.4f} on the test part, used once")
-    print(f"{'report':20}{result.folder / 'report.html'}")
-
-
-def _numbers(path: str):
-    """A CSV file of numbers, whose name is in the error where it is none."""
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path}: it is not a table in UTF-8: {error}".strip()) from None
-
-
-def _backbones() -> None:
-    from recipes.catalogue import table
-
-    print(table())
-
-
-def _place(csv: str | None) -> Path | None:
-    """Where a table shall be written, looked at before the work."""
-    from recipes.files import writable_file
-
-    return None if csv is None else writable_file("csv", csv)
-
-
-def _write_table(table, place: Path | None) -> None:
-    if place is not None:
-        table.to_csv(place, index=False, errors="backslashreplace")
-
-
-def _in_json(table) -> str:
-    """A list of objects, a row each; what is missing is null. Letters beyond ASCII are escapes."""
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return json.dumps(rows, indent=2, allow_nan=False)
 
 
 if __name__ == "__main__":
