@@ -25,7 +25,7 @@ from PIL import Image, ImageEnhance
 from recipes import backbones
 from recipes.images.copies import near_copies, thumbnail
 from recipes.images.decode import AS_IT_IS
-from recipes.images.sources import ClassFolders
+from recipes.images.folders import ClassFolders
 
 TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 MIRRORS = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.FLIP_TOP_BOTTOM)

@@ -23,8 +23,9 @@ import pandas as pd
 
 from recipes import backbones
 from recipes.checking import check, labels
+from recipes.images.folders import ClassFolders
 from recipes.images.inspection import OK, scan
-from recipes.images.sources import ClassFolders, natural_order
+from recipes.images.sources import natural_order
 from recipes.tasks import Multiclass
 
 CACHE = Path(tempfile.gettempdir()) / "recipes-wrong-labels"

@@ -13,9 +13,10 @@ import pandas as pd
 from recipes.images.arrays import Arrays
 from recipes.images.copies import copies_in_words, copy_groups
 from recipes.images.decode import Reading
+from recipes.images.folders import ClassFolders, FileNames
 from recipes.images.formats import UnreadableError
 from recipes.images.groups import groups_of
-from recipes.images.sources import ClassFolders, FileNames, Source, plain_label
+from recipes.images.sources import Source, plain_label
 from recipes.images.tables import LabelTable, is_table
 from recipes.keywords import DataOptions
 from recipes.progress import track

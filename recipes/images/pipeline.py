@@ -17,8 +17,9 @@ import numpy as np
 from recipes.augmentation import Augmentation
 from recipes.images.augment import draw, mixed
 from recipes.images.decode import AS_IT_IS, Reading
+from recipes.images.folders import Files
 from recipes.images.formats import UnreadableError
-from recipes.images.sources import Files, Source
+from recipes.images.sources import Source
 from recipes.progress import bar
 
 AHEAD = 4

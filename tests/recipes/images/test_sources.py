@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from recipes.images.folders import ClassFolders, FileNames, Files
 from recipes.images.inspection import open_source, scan
-from recipes.images.sources import ClassFolders, FileNames, Files, natural_order
+from recipes.images.sources import natural_order
 from recipes.images.tables import LabelTable
 from recipes.settings import DataSettings
 from tests.recipes.images import pictures
