@@ -2,24 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
-from rich.progress import Progress
 
 from recipes import callbacks
 from recipes.dtypes import policy_of
-from recipes.images.augment import draw
-from recipes.images.pipeline import Batches
-from recipes.images.varying import behind_variation
-from recipes.keras_setup import prediction_batch
 from recipes.losses import accuracy_of, loss_of
 from recipes.progress import bar
 from recipes.strategies import FineTuneStrategy, Phase
-from recipes.transfer import lora, parallel
+from recipes.transfer import lora
 from recipes.transfer.audience import Audience
 from recipes.transfer.audit import audit
 from recipes.transfer.balance import frozen_accuracy
@@ -27,8 +20,10 @@ from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
 from recipes.transfer.model import TransferModel
 from recipes.transfer.optimizer import StagewiseAdam, scaled
+from recipes.transfer.phase_callbacks import PhaseBar, Rate
 from recipes.transfer.refine import LIKE, UNLIKE, blend
 from recipes.transfer.state import State, StateKeeper, fingerprints, judged, movable
+from recipes.transfer.stretches import Stretch, stretches
 from recipes.work_folder import WorkFolder
 
 
@@ -85,113 +80,6 @@ def fine_tune(
             train_phase(cut, phase, plan, state, work, audience, left, clock, usual)
     audience.end()
     return pd.DataFrame(state.history), state.audits
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Epochs of a phase in which pictures are of one size.
-
-    Attributes:
-        until: the epoch that it ends with.
-        part: what is trained: inputs at the boundary to probabilities.
-        train: what it learns from.
-        held_out: what it is judged by.
-    """
-
-    until: int
-    part: keras.Model
-    train: Batches
-    held_out: Batches
-
-    @property
-    def mixed(self) -> bool:
-        """Whether the labels are mixed."""
-        settings = self.train.augmentation
-        return settings is not None and settings.mixes
-
-    def trained(self) -> keras.Model:
-        """What `fit` is called of: the part, behind the changes that are made to its inputs."""
-        settings = self.train.augmentation
-        if settings is None:
-            return self.part
-        rows = self.train.batch_size if self.train.devices == 1 else None
-        return behind_variation(self.part, draw(settings, [0], self.part.input_shape[1:3]), rows)
-
-
-def stretches(
-    cut: Boundary,
-    phase: Phase,
-    epoch: int = 0,
-    batch_size: int = 32,
-    class_weights: np.ndarray | None = None,
-) -> list[Stretch]:
-    """The stretches of a phase that are still to come: on smaller pictures, and at full size.
-
-    Args:
-        cut: the model at the phase's boundary.
-        phase: how often an epoch goes through the pictures, and how many are of smaller ones.
-        epoch: the one to begin at.
-        batch_size: pictures a step.
-        class_weights: one weight a class.
-    """
-    found, smaller = [], reduced_epochs(cut, phase)
-    for until, sized in ((smaller, cut.resized), (phase.epochs, lambda: cut)):
-        if epoch < until:
-            here = sized()
-            batches = phase_batches(here, phase, epoch, batch_size, class_weights)
-            found.append(Stretch(until, here.transfer.trainable_part(here.first), *batches))
-            epoch = until
-    return found
-
-
-def reduced_epochs(cut: Boundary, phase: Phase) -> int:
-    """How many of a phase's epochs are on smaller pictures."""
-    return int(phase.epochs * phase.reduced) if phase.reduced and cut.reducible else 0
-
-
-def phase_batches(
-    cut: Boundary,
-    phase: Phase,
-    epoch: int,
-    batch_size: int,
-    class_weights: np.ndarray | None = None,
-) -> tuple[Batches, Batches]:
-    """What a phase learns from, and what it is judged by.
-
-    Args:
-        cut: the model at the phase's boundary.
-        phase: how often an epoch goes through the pictures.
-        epoch: the one to begin at.
-        batch_size: pictures a step.
-        class_weights: one weight a class.
-    """
-    data, devices = cut.data, parallel.current()
-    train, validation = data["train"], data["validation"]
-    weights = None
-    if class_weights is not None:
-        weights = class_weights[data.task.kinds(train.labels)].astype("float32")
-    batches = Batches(
-        cut.inputs("train"),
-        train.labels,
-        views=cut.first > 0,
-        sample_weights=weights,
-        batch_size=batch_size,
-        shuffle=True,
-        passes=phase.passes(len(train), batch_size),
-        devices=devices.count,
-        share=(devices.process, devices.processes),
-        seed=data.seed,
-        epoch=epoch,
-        augmentation=data.augmentation if cut.first == 0 else None,
-        classes=data.task.units,
-    )
-    held_out = Batches(
-        cut.inputs("validation"),
-        validation.labels,
-        views=cut.first > 0,
-        batch_size=prediction_batch(cut.transfer.model),
-    )
-    return batches, held_out
 
 
 def solve_phase(
@@ -279,41 +167,27 @@ def train_phase(
     if not state.start:
         state.start = fingerprints(plain)
         state.put("origin", plain, [*movable(transfer.model), *adapters.kernels])
-    last = phase.epochs if known is None else known.get("epoch", phase.epochs)
-    last = min(last, (known or {}).get("stopped", last))
-    if known is not None and known.get("blend") == 0:
-        last = 0  # nothing of it would be kept
+    last = _last_epoch(phase, known)
     with bar("steps", data.verbose) as display:
         for stretch in plan:
             until = min(stretch.until, last)
             if state.epoch >= until or state.finished(phase):
                 continue
-            steps = len(stretch.train)
-            rates = _decay(phase, phase.epochs * steps).as_schedule(phase.epochs * steps)
-            optimizer = StagewiseAdam(rates, rate_factors=transfer.rate_factors(phase))
-            optimizer = scaled(optimizer, policy_of(transfer.model))
-            trained = stretch.trained()
-            trained.compile(
-                optimizer,
-                loss=loss_of(data.task.name, phase.label_smoothing),
-                metrics=[accuracy_of(data.task.name, mixed=stretch.mixed)],
-                auto_scale_loss=False,
-            )
-            optimizer.build(stretch.part.trainable_variables)
-            state.restore("optimizer", optimizer.variables)
+            trained, rates = _compiled(stretch, phase, cut)
+            state.restore("optimizer", trained.optimizer.variables)
             held_out = stretch.held_out if known is None else None
             keeper = StateKeeper(
                 state, phase, variables, stretch.part, held_out, data.task, work, clock
             )
             heard = [audience.during(phase)] if audience and audience.listeners else []
-            moving = _PhaseBar(display, phase, steps)
+            moving = PhaseBar(display, phase, len(stretch.train))
             trained.fit(
                 stretch.train,
                 epochs=until,
                 initial_epoch=state.epoch,
                 shuffle=False,
                 verbose=0,
-                callbacks=[_Rate(rates.rates), keeper, moving, *heard],
+                callbacks=[Rate(rates), keeper, moving, *heard],
             )
             if state.cut_short:
                 state.save(work)  # once more, now that the user's callbacks have been heard
@@ -353,46 +227,37 @@ def _end(
     state.save(work)
 
 
+def _last_epoch(phase: Phase, known: dict | None) -> int:
+    """How many epochs a phase has, by what a training before has kept of them."""
+    if known is None:
+        return phase.epochs
+    if known.get("blend") == 0:
+        return 0  # nothing of it would be kept
+    last = known.get("epoch", phase.epochs)
+    return min(last, known.get("stopped", last))
+
+
+def _compiled(stretch: Stretch, phase: Phase, cut: Boundary) -> tuple[keras.Model, np.ndarray]:
+    """What `fit` is called of, with an optimizer that has not begun, and each step's rate."""
+    transfer, task = cut.transfer, cut.data.task
+    steps = phase.epochs * len(stretch.train)
+    rates = _decay(phase, steps).as_schedule(steps)
+    optimizer = StagewiseAdam(rates, rate_factors=transfer.rate_factors(phase))
+    optimizer = scaled(optimizer, policy_of(transfer.model))
+    trained = stretch.trained()
+    trained.compile(
+        optimizer,
+        loss=loss_of(task.name, phase.label_smoothing),
+        metrics=[accuracy_of(task.name, mixed=stretch.mixed)],
+        auto_scale_loss=False,
+    )
+    optimizer.build(stretch.part.trainable_variables)
+    return trained, rates.rates
+
+
 def _decay(phase: Phase, steps: int) -> callbacks.LearningRateDecay:
     """The phase's scheme over so many steps, behind its warm-up."""
     rising = round(phase.warmup * steps)
     options = {"learning_rate": phase.learning_rate, "decay_steps": steps - rising}
     decay = callbacks.get(phase.decay, **options)
     return callbacks.Warmup(decay, steps=rising) if rising else decay
-
-
-class _Rate(keras.callbacks.Callback):
-    """Notes an epoch's last learning rate; the rate of each step is looked up where the step is."""
-
-    def __init__(self, rates: np.ndarray):
-        super().__init__()
-        self.rates = rates
-
-    def on_epoch_end(self, epoch, logs: Any = None):
-        taken = int(self.model.optimizer.iterations)  # 0 where half precision skipped all of them
-        logs["learning_rate"] = float(self.rates[max(taken - 1, 0)])
-
-
-class _PhaseBar(keras.callbacks.Callback):
-    """Moves a progress bar through a phase, and shows the last validation accuracy.
-
-    It moves when a step begins: what a step gives would have to be waited for.
-    """
-
-    def __init__(self, display: Progress, phase: Phase, steps: int):
-        super().__init__()
-        self.display = display
-        self.steps = steps
-        self.label = f"Training, {phase.name}"
-        self.task = display.add_task(self.label, total=phase.epochs * steps)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.display.update(self.task, completed=epoch * self.steps)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.display.advance(self.task)
-
-    def on_epoch_end(self, epoch, logs: Any = None):
-        said = f", accuracy {logs['val_accuracy']:.3f}" if "val_accuracy" in logs else " once more"
-        text = f"{self.label}{said}"
-        self.display.update(self.task, description=text)

@@ -12,10 +12,11 @@ from recipes.tasks import Binary, Multilabel
 from recipes.transfer import model as transfer_model
 from recipes.transfer.audit import audit
 from recipes.transfer.clock import Clock
-from recipes.transfer.fine_tune import fine_tune, stretches, train_phase
+from recipes.transfer.fine_tune import fine_tune, train_phase
 from recipes.transfer.refine import blend
 from recipes.transfer.solve import solve
 from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
+from recipes.transfer.stretches import stretches
 from recipes.work_folder import WorkFolder
 from tests.recipes.transfer.tiny import SIDE, TASK, build_tiny, digits_part, training_data
 
