@@ -1,34 +1,22 @@
 """The main job in one call: from pictures and labels to a run."""
 
 import os
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
 import keras
-import pandas as pd
 
-from recipes import augmentation, backbones, dtypes, report, strategies
+from recipes import backbones, dtypes, strategies
 from recipes.augmentation import Augmentation
 from recipes.backbones.base import Backbone
-from recipes.checking import in_run
-from recipes.choosing import choose, planning
-from recipes.classifier import Classifier
 from recipes.files import checked_path
-from recipes.images.inspection import UNLABELLED
-from recipes.images.parts import ArrayCache, Collection
-from recipes.images.pipeline import stream
-from recipes.images.sources import Source
-from recipes.keras_setup import describe, require_channels_last
+from recipes.keras_setup import require_channels_last
 from recipes.keywords import Options
-from recipes.progress import say, say_all
 from recipes.rules import GivenWeights
 from recipes.run import Comparison, Run, compare_runs
 from recipes.settings import (
-    FLOAT32,
     PRECISIONS,
     ChoosingSettings,
     DataSettings,
@@ -38,16 +26,9 @@ from recipes.settings import (
     options_of,
 )
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import lora, novelty, parallel, results, weighing
-from recipes.transfer.clock import Clock
-from recipes.transfer.explain import explainer
-from recipes.transfer.features import TrainingData
-from recipes.transfer.learn import learn
-from recipes.transfer.model import TransferModel
-from recipes.transfer.timing import Pace
-from recipes.work_folder import WorkFolder, check_output
+from recipes.training import train
+from recipes.transfer import parallel
 
-UNLABELLED_TABLE = "unlabelled.csv"
 # What runs did that do not say it.
 BEFORE = {"resize": "squash", "near_copies": False, "refit": False}
 
@@ -109,7 +90,7 @@ def fit(
             )
         if devices.process:
             place, verbose = f"{place}-process-{devices.process}", False
-        return _train(data, settings, callbacks, output=place, overwrite=overwrite, verbose=verbose)
+        return train(data, settings, callbacks, output=place, overwrite=overwrite, verbose=verbose)
 
 
 def fit_folder(
@@ -250,166 +231,6 @@ def fit_folder(
         overwrite=overwrite,
         verbose=verbose,
     )
-
-
-def _train(
-    data: Any,
-    settings: Settings,
-    callbacks: Sequence[keras.callbacks.Callback],
-    *,
-    output: str,
-    overwrite: bool,
-    verbose: bool,
-) -> Run:
-    """From the pictures to the run folder."""
-    check_output(output, overwrite)
-    began = time.perf_counter()
-    seed = settings.training.seed
-    pictures = Collection.open(data, settings.data, seed=seed, verbose=verbose)
-    found = pictures.summary()
-    if settings.training.precision != FLOAT32:
-        found["precision"] = f"{settings.training.precision}; the model that is written has float32"
-    say_all(found, verbose)
-    identity = {
-        **{name: value for name, value in settings.to_dict().items() if name != "time_limit"},
-        "content": pictures.key(),
-        "versions": results.versions(),
-        "keras": describe(),
-    }
-    parallel.agree(identity)
-    wanted = settings.training.class_weights
-    given = weighing.given_weights(pictures.task, wanted)
-    with WorkFolder.open(output, identity, overwrite=overwrite) as work:
-        clock = Clock.open(work.folder, settings.training.time_limit, began)
-        transfer = choose.start(settings, pictures.task, choose.named(settings))
-        lora.check(transfer, choose.named(settings))
-        training, frame = _decoded(pictures, settings, transfer.backbone, work, verbose)
-        settings, size = planning.sized(settings, training, work)
-        if size is not None:
-            found["batch_size"] = size.in_words()
-            say_all({"batch_size": found["batch_size"]}, verbose)
-        rates = 1.0 if size is None else size.rates
-        weights, weighed = weighing.class_weights(
-            training.task, training["train"].labels, wanted, given
-        )
-        pace = Pace.measured(transfer, training, settings.training.pictures_a_step)
-        seconds = choose.expected_times(settings, pace)
-        found["time"] = choose.times_in_words(seconds)
-        say_all({"time": found["time"]}, verbose)
-        left = clock.left if clock.limit else None
-        decision = choose.choose(
-            settings,
-            transfer,
-            training,
-            work,
-            weights,
-            seconds=seconds,
-            time_left=left,
-            rates=rates,
-        )
-        measured = pace.features() if choose.named(settings) is None else 0.0
-        plan, refit, left_out = planning.planned(
-            settings, decision, pace, clock, work, measured, rates
-        )
-        if left_out:
-            found["time_limit"] = left_out
-            say_all({"time_limit": left_out}, verbose)
-        unmixed = planning.unmixed(training.augmentation, plan, transfer)
-        if unmixed:
-            found["augmentation"] = unmixed
-            say_all({"augmentation": unmixed}, verbose)
-        expected = clock.used + pace.of(plan, refit) - measured
-        clock.reserve = pace.finishing(plan)
-        in_run.keep(work.folder, transfer, plan, training, frame)
-        learned = learn(
-            partial(choose.start, settings, pictures.task, plan),
-            plan,
-            training,
-            refit=refit,
-            batch_size=settings.training.pictures_a_step,
-            class_weights=weights,
-            work=work,
-            listeners=callbacks,
-            clock=clock,
-            unlike=choose.unlike(settings, decision, transfer, training),
-        )
-        cut, training = learned.cut, learned.cut.data
-        novelty.keep(work.folder, cut, learned.held_out)
-        transfer = cut.transfer.in_float32()
-        temperatures = learned.temperatures.tolist()
-        info = {
-            "config": {**_given(data, pictures.source, output), **settings.to_dict()},
-            "decision": decision.to_dict(),
-            "strategy": plan.to_dict(),
-            "batch_size": None if size is None else asdict(size),
-            "class_weights": weighed,
-            "audit": learned.audits,
-            "refit": learned.refit,
-            "temperature": temperatures[0] if len(temperatures) == 1 else temperatures,
-            "devices": asdict(parallel.current()),
-            "scan": found,
-            "reading": pictures.reading.to_dict(),
-            "seconds": clock.used,
-            "time": {"expected": expected, "limit": clock.limit},
-        }
-        results.write_run(work.folder, transfer, frame, learned.history, training, info)
-        _write_report(work, transfer, training)
-        _predict_unlabelled(work.folder, pictures, frame, transfer, training)
-        return Run.load(work.finish())
-
-
-def _decoded(
-    pictures: Collection,
-    settings: Settings,
-    backbone: Backbone,
-    work: WorkFolder,
-    verbose: bool,
-) -> tuple[TrainingData, pd.DataFrame]:
-    """The parts' pixels, with how they are varied, and the table of the pictures."""
-    cache = ArrayCache(work.folder / "cache", settings.data.cache_limit)
-    parts, frame = pictures.decoded(backbone.image_size, cache, verbose=verbose)
-    training = TrainingData(
-        parts,
-        pictures.task,
-        cache,
-        views=settings.training.views,
-        augmentation=augmentation.get(settings.training.augmentation),
-        seed=settings.training.seed,
-        verbose=verbose,
-    )
-    return training, frame
-
-
-def _given(data: Any, source: Source, output: str) -> dict[str, str | None]:
-    """What `run.json` says of the data: what was given, and the folder of the pictures."""
-    path = os.path.abspath(data) if isinstance(data, str | Path) else None
-    return {"data": path, "folder": os.path.abspath(source.folder), "output": output}
-
-
-def _write_report(work: WorkFolder, transfer: TransferModel, training: TrainingData) -> None:
-    train, shown = training["train"], training[results.evaluated_part(training)]
-    names = training.task.names_of(train.labels)
-    report.write(work.folder, train.pixels, names, shown.pixels, explain=explainer(transfer))
-
-
-def _predict_unlabelled(
-    folder: Path,
-    pictures: Collection,
-    frame: pd.DataFrame,
-    transfer: TransferModel,
-    data: TrainingData,
-) -> None:
-    """Predict the pictures of a test part without labels, into a table of their own."""
-    files = list(frame.loc[frame["status"] == UNLABELLED, "path"])
-    if files:
-        size, verbose = transfer.backbone.image_size, data.verbose
-        options = {"reading": pictures.reading, "label": "Predicting", "verbose": verbose}
-        batches = stream(pictures.source, files, size, **options)
-        known = novelty.read(folder)
-        classifier = Classifier(transfer.model, data.task, known=known)
-        table = classifier.answers(files, batches)
-        table.to_csv(folder / UNLABELLED_TABLE, index=False)
-        say(f"{len(files):,} pictures without labels are predicted in {UNLABELLED_TABLE}", verbose)
 
 
 def _checked(settings: Settings) -> Settings:
