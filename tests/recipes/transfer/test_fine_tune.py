@@ -1,34 +1,32 @@
+"""What moves in a phase and what does not, how fast, and when it ends."""
+
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 from recipes import strategies
 from recipes.images import augment
 from recipes.strategies import FineTuneStrategy, Phase
-from recipes.tasks import Binary, Multilabel
 from recipes.transfer import model as transfer_model
 from recipes.transfer.audit import audit
 from recipes.transfer.clock import Clock
 from recipes.transfer.fine_tune import fine_tune, train_phase
-from recipes.transfer.refine import blend
 from recipes.transfer.solve import solve
-from recipes.transfer.state import State, StateKeeper, TrainingDivergedError, fingerprints
+from recipes.transfer.state import State, TrainingDivergedError, fingerprints
 from recipes.transfer.stretches import stretches
-from recipes.work_folder import WorkFolder
-from tests.recipes.transfer.tiny import SIDE, TASK, build_tiny, digits_part, training_data
+from tests.recipes.transfer.tiny import (
+    DATA,
+    SIDE,
+    SOLVED,
+    TWO_PHASES,
+    build_tiny,
+    training_data,
+    values_of,
+)
 
 NORM = keras.layers.BatchNormalization
-
-
-TARGETS = {
-    "multiclass": (TASK, lambda labels: labels),
-    "binary": (Binary(("a", "b")), lambda labels: (labels[:, None] == 1).astype("float32")),
-    "multilabel": (Multilabel(("a", "b", "c")), lambda labels: np.eye(3, dtype="float32")[labels]),
-}
-DATA = {"train": digits_part("train", 0, 32), "validation": digits_part("validation", 32, 8)}
 
 
 def build(weights="pretrained", dropout=0.2):
@@ -41,10 +39,6 @@ def train(strategy, transfer, tmp_path, work=None, **options):
     varied = {name: options.pop(name) for name in ("augmentation", "views") if name in options}
     data = training_data(DATA, tmp_path / "cache", seed=3, **varied)
     return fine_tune(transfer, strategy, data, work=work, **options)
-
-
-def values_of(model):
-    return {v.path: np.array(keras.ops.convert_to_numpy(v)) for v in model.weights}
 
 
 # Strategy: the first stage that may move in EfficientNet-Lite0 and in the small network, of 9 and
@@ -127,105 +121,6 @@ def test_a_phase_that_does_harm_ends_where_it_began(tmp_path):
     assert all((before[path] == after[path]).all() for path in before)
 
 
-class _Interrupted(BaseException):
-    pass
-
-
-def interrupt_after(monkeypatch, epochs):
-    """Let training be cut off when so many epochs have been saved."""
-    original, count = StateKeeper.on_epoch_end, [0]
-
-    def on_epoch_end(self, epoch, logs=None):
-        original(self, epoch, logs)
-        count[0] += 1
-        if count[0] == epochs:
-            raise _Interrupted
-
-    monkeypatch.setattr(StateKeeper, "on_epoch_end", on_epoch_end)
-
-
-TWO_PHASES = FineTuneStrategy(
-    "two",
-    "pretrained",
-    (Phase("classifier", 1.0, 2, 1e-3), Phase("top", 0.9, 2, 3e-4)),
-    "the classifier, then the last stage with it",
-)
-SOLVED = FineTuneStrategy(
-    "solved",
-    "pretrained",
-    (
-        strategies.HEAD,
-        Phase("everything", 0.0, 3, 1e-3, warmup=0.3, reduced=0.7, blended=True),
-    ),
-    "the classifier solved, then everything, on smaller pictures first",
-)
-LATER = replace(SOLVED, phases=(strategies.HEAD, replace(SOLVED.phases[1], trainable_from=0.5)))
-LARGE_SIDE = 96  # of which there is a smaller size
-LARGE = {
-    "train": digits_part("train", 0, 12, LARGE_SIDE),
-    "validation": digits_part("validation", 32, 6, LARGE_SIDE),
-}
-FROM_PIXELS = FineTuneStrategy(
-    "pixels", "initial", (Phase("everything", 0.0, 2, 1e-3, update_batch_norm=True),), "everything"
-)
-
-
-@pytest.mark.parametrize(
-    ("strategy", "epochs"), [(TWO_PHASES, 1), (TWO_PHASES, 2), (TWO_PHASES, 3), (FROM_PIXELS, 1)]
-)
-def test_an_interrupted_training_ends_with_the_same_weights(
-    strategy, epochs, tmp_path, monkeypatch
-):
-    options = {"augmentation": augment.get("light"), "views": 2}
-    whole = build_tiny()
-    expected, _ = train(strategy, whole, tmp_path / "a", **options)
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, epochs)
-        with (
-            WorkFolder.open(tmp_path / "run", {}) as work,
-            pytest.raises(_Interrupted),
-        ):
-            train(strategy, build_tiny(), tmp_path / "b", work, **options)
-    resumed = build_tiny()
-    with WorkFolder.open(tmp_path / "run", {}) as work:
-        history, audits = train(strategy, resumed, tmp_path / "c", work, **options)
-    assert len(audits) == len(strategy.phases)
-    columns = ["phase", "epoch", "loss", "val_loss", "learning_rate"]
-    assert history[columns].equals(expected[columns])
-    found = values_of(resumed.model)
-    for path, value in values_of(whole.model).items():
-        np.testing.assert_array_equal(value, found[path], err_msg=path)
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("name", ["multiclass", "binary", "multilabel"])
-def test_an_interrupted_training_on_mixed_pictures_ends_with_the_same_weights(
-    name, weighted, tmp_path, monkeypatch
-):
-    task, labels = TARGETS[name]
-    parts = {k: replace(part, labels=labels(part.labels)) for k, part in DATA.items()}
-    weights = np.linspace(1, 3, len(task.classes)) if weighted else None
-
-    def run(folder, work=None):
-        data = training_data(parts, folder, task=task, augmentation=augment.get("heavy"))
-        transfer = build_tiny(task=task)
-        history, _ = fine_tune(transfer, FROM_PIXELS, data, work=work, class_weights=weights)
-        return history, values_of(transfer.model)
-
-    expected, whole = run(tmp_path / "a")
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, 1)
-        with WorkFolder.open(tmp_path / "run", {}) as work, pytest.raises(_Interrupted):
-            run(tmp_path / "b", work)
-    with WorkFolder.open(tmp_path / "run", {}) as work:
-        history, resumed = run(tmp_path / "c", work)
-    columns = ["loss", "accuracy", "val_loss", "learning_rate"]
-    assert history[columns].equals(expected[columns])
-    assert history["accuracy"].between(0.05, 0.95).all()  # of labels that are shares
-    for path, value in whole.items():
-        np.testing.assert_array_equal(value, resumed[path], err_msg=path)
-
-
 def test_mixing_has_no_part_behind_frozen_stages(tmp_path):
     found = []
     for name in ("light", "mixup"):
@@ -234,131 +129,6 @@ def test_mixing_has_no_part_behind_frozen_stages(tmp_path):
         found.append(values_of(transfer.model))
     for path, value in found[0].items():
         np.testing.assert_array_equal(value, found[1][path], err_msg=path)
-
-
-@pytest.mark.parametrize("epochs", [1, 2, 3])
-@pytest.mark.parametrize("strategy", [SOLVED, LATER], ids=["everything", "later stages"])
-def test_an_interruption_between_two_sizes_changes_nothing(strategy, epochs, tmp_path, monkeypatch):
-    def run(folder, work=None):
-        transfer = build_tiny(side=LARGE_SIDE)
-        data = training_data(LARGE, folder, augmentation=augment.get("light"))
-        history, audits = fine_tune(transfer, strategy, data, work=work, usual=1.0)
-        return transfer, history, audits
-
-    whole, expected, kept = run(tmp_path / "a")
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, epochs)
-        with WorkFolder.open(tmp_path / "run", {}) as work, pytest.raises(_Interrupted):
-            run(tmp_path / "b", work)
-    with WorkFolder.open(tmp_path / "run", {}) as work:
-        resumed, history, audits = run(tmp_path / "c", work)
-    assert audits == kept
-    columns = ["phase", "epoch", "loss", "val_loss", "learning_rate"]
-    assert history[columns].equals(expected[columns])
-    found = values_of(resumed.model)
-    for path, value in values_of(whole.model).items():
-        np.testing.assert_array_equal(value, found[path], err_msg=path)
-
-
-def test_the_first_epochs_are_on_smaller_pictures(tmp_path):
-    transfer = build_tiny(side=LARGE_SIDE)
-    phase = SOLVED.phases[1]
-    cut = training_data(LARGE, tmp_path).cut(transfer, transfer.set_trainable(phase))
-    first, second = stretches(cut, phase)
-    assert (first.until, second.until) == (2, 3)
-    assert first.train[0][0].shape[1:] == (64, 64, 3)
-    assert second.train[0][0].shape[1:] == (LARGE_SIDE, LARGE_SIDE, 3)
-    pairs = zip(first.part.variables, second.part.variables, strict=True)
-    assert all(one is other for one, other in pairs)
-    for picture, smaller in zip(LARGE["train"].pixels, cut.resized().inputs("train"), strict=True):
-        expected = Image.fromarray(picture).resize((64, 64), Image.Resampling.BICUBIC)
-        np.testing.assert_array_equal(smaller, np.asarray(expected))
-    small = training_data(DATA, tmp_path).cut(build_tiny(), 0)
-    assert [stretch.until for stretch in stretches(small, phase)] == [3]
-
-
-@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_a_blend_is_so_far_on_the_way(share, tmp_path):
-    start, last, blended = (build_tiny() for _ in range(3))
-    for transfer, known in ((last, 1.0), (blended, share)):
-        audits = [{"penalty": 0.1}, {"blend": known}]
-        data = training_data(DATA, tmp_path)
-        fine_tune(transfer, SOLVED, data, known=audits)
-    known = [{"penalty": 0.1}]
-    fine_tune(start, replace(SOLVED, phases=SOLVED.phases[:1]), training_data(DATA), known=known)
-    first, end, found = (values_of(one.model) for one in (start, last, blended))
-    assert any((first[path] != end[path]).any() for path in first)
-    for path, value in found.items():
-        expected = first[path] + share * (end[path] - first[path])
-        np.testing.assert_allclose(value, expected, atol=1e-6, err_msg=path)
-
-
-def test_what_nothing_judges_is_not_validated(tmp_path):
-    known = [{"penalty": 0.1}, {"blend": 0.5}]
-    history, audits = fine_tune(build_tiny(), SOLVED, training_data(DATA, tmp_path), known=known)
-    assert not [name for name in history if name.startswith("val_")]
-    assert audits[1]["blend"] == 0.5
-
-
-def test_a_solved_classifier_keeps_what_it_has_unless_validation_is_sure(tmp_path):
-    """Pictures of one colour a class are solved by the classifier alone."""
-    coloured = {}
-    for name, part in DATA.items():
-        colours = 200 * np.eye(3, dtype="uint8")[part.labels][:, None, None]
-        coloured[name] = replace(part, pixels=part.pixels // 8 + colours, key=f"coloured {name}")
-    transfer = build_tiny()
-    _, audits = fine_tune(transfer, SOLVED, training_data(coloured, tmp_path), usual=1.0)
-    assert audits[0]["cross_validated_balanced_accuracy"] >= 0.95
-    assert audits[1]["blend"] == 0.0
-
-
-def test_a_majority_that_is_always_said_has_solved_nothing(tmp_path):
-    """Of noise nothing can be told; 95 % of one class are right, a third of the classes."""
-    rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1, 2], [88, 4, 4])
-    noise = rng.integers(0, 255, (96, SIDE, SIDE, 3)).astype("uint8")
-    train = replace(DATA["train"], pixels=noise, labels=labels, key="noise")
-    data = training_data({**DATA, "train": train}, tmp_path)
-    _, audits = fine_tune(build_tiny(), SOLVED, data, usual=1.0)
-    assert audits[0]["cross_validated_accuracy"] > 0.85
-    assert audits[0]["cross_validated_balanced_accuracy"] < 0.5
-
-
-def test_a_blend_takes_moving_statistics_along(tmp_path):
-    phase = replace(SOLVED.phases[1], reduced=0.0, update_batch_norm=True)
-    strategy = replace(SOLVED, phases=(SOLVED.phases[0], phase))
-    start, blended = build_tiny(), build_tiny()
-    known = [{"penalty": 0.1}, {"blend": 0.0}]
-    fine_tune(start, replace(SOLVED, phases=SOLVED.phases[:1]), training_data(DATA), known=known)
-    before = values_of(start.model)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recipes.transfer.fine_tune.blend", back_to_the_start)
-        fine_tune(blended, strategy, training_data(DATA, tmp_path))
-    names = [path for path in before if "moving" in path]
-    after = values_of(blended.model)
-    assert names
-    for path in names:
-        np.testing.assert_array_equal(before[path], after[path])
-
-
-def back_to_the_start(cut, state, usual, share=None):
-    return blend(cut, state, usual, 0.0)
-
-
-def test_a_callback_that_stops_ends_the_phase_on_smaller_pictures_too(tmp_path):
-    stop = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: setattr(
-            stop.model, "stop_training", logs["phase"] == "everything"
-        )
-    )
-    data = training_data(LARGE, tmp_path)
-    history, audits = fine_tune(build_tiny(side=LARGE_SIDE), SOLVED, data, listeners=[stop])
-    assert history["phase"].tolist() == ["classifier", "everything"]
-    assert audits[1]["stopped"] == 1
-    again, _ = fine_tune(
-        build_tiny(side=LARGE_SIDE), SOLVED, data, known=[audits[0], {**audits[1], "blend": 1.0}]
-    )
-    assert again["phase"].tolist() == ["classifier", "everything"]
 
 
 def test_a_classifier_is_solved_anew_on_features_that_have_moved(tmp_path):

@@ -12,10 +12,9 @@ from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import fine_tune as training, lora
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.state import to_numpy
-from recipes.work_folder import WorkFolder
 from tests.recipes.images import pictures
-from tests.recipes.transfer.test_fine_tune import DATA, _Interrupted, interrupt_after, values_of
-from tests.recipes.transfer.tiny import build_tiny, training_data
+from tests.recipes.transfer.interrupting import assert_same, resumed
+from tests.recipes.transfer.tiny import DATA, build_tiny, training_data, values_of
 from tests.recipes.transfer.vit import BLOCKS, build_vit
 
 RANK = 2
@@ -178,19 +177,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4])
 def test_an_interrupted_phase_goes_on_exactly(epochs, undisturbed, tmp_path, monkeypatch):
-    whole, expected, kept = undisturbed
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, epochs)
-        with WorkFolder.open(tmp_path / "run", {}) as work, pytest.raises(_Interrupted):
-            run_twice(tmp_path / "b", work)
-    with WorkFolder.open(tmp_path / "run", {}) as work:
-        resumed, history, audits = run_twice(tmp_path / "c", work)
-    assert audits == kept
-    columns = ["phase", "epoch", "loss", "val_loss", "learning_rate"]
-    assert history[columns].equals(expected[columns])
-    found = values_of(resumed.model)
-    for path, value in values_of(whole.model).items():
-        np.testing.assert_array_equal(value, found[path], err_msg=path)
+    assert_same(resumed(run_twice, epochs, tmp_path, monkeypatch), undisturbed)
 
 
 def test_a_network_without_dense_layers_is_refused_before_a_picture_is_decoded(tmp_path):

@@ -16,18 +16,17 @@ from recipes.transfer.features import features
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.optimizer import StagewiseAdam, scaled
 from recipes.transfer.state import TrainingDivergedError
-from recipes.work_folder import WorkFolder
 from tests.recipes.images import pictures
-from tests.recipes.transfer.test_fine_tune import (
+from tests.recipes.transfer.interrupting import assert_same, resumed
+from tests.recipes.transfer.tiny import (
     DATA,
     FROM_PIXELS,
     SOLVED,
     TWO_PHASES,
-    _Interrupted,
-    interrupt_after,
+    build_tiny,
+    training_data,
     values_of,
 )
-from tests.recipes.transfer.tiny import build_tiny, training_data
 
 MIXED = PRECISIONS[1:]
 HALF = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
@@ -81,20 +80,9 @@ def test_an_interrupted_training_goes_on_exactly(
         data = training_data(DATA, folder, seed=3)
         return transfer, *fine_tune(transfer, strategy, data, batch_size=16, work=work)
 
-    whole, expected, kept = run(tmp_path / "a")
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, epochs)
-        with WorkFolder.open(tmp_path / "run", {}) as work, pytest.raises(_Interrupted):
-            run(tmp_path / "b", work)
-    with WorkFolder.open(tmp_path / "run", {}) as work:
-        resumed, history, audits = run(tmp_path / "c", work)
-    assert audits == kept
-    columns = ["phase", "epoch", "loss", "val_loss", "learning_rate"]
-    assert history[columns].equals(expected[columns])
-    found = values_of(resumed.model)
-    for path, value in values_of(whole.model).items():
-        assert value.dtype == "float32"
-        np.testing.assert_array_equal(value, found[path], err_msg=path)
+    expected = run(tmp_path / "whole")
+    assert {value.dtype for value in values_of(expected[0].model).values()} == {np.dtype("float32")}
+    assert_same(resumed(run, epochs, tmp_path, monkeypatch), expected)
 
 
 def test_a_step_whose_gradients_are_infinite_is_left_out(tmp_path, monkeypatch):

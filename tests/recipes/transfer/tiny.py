@@ -1,4 +1,4 @@
-"""A transfer model that is quick to compile, and data for it."""
+"""A transfer model that is quick to compile, data and strategies for it."""
 
 import tempfile
 from pathlib import Path
@@ -9,15 +9,35 @@ from keras import layers
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from recipes import strategies
 from recipes.backbones.base import Backbone, Stage
 from recipes.heads import classification_head
 from recipes.images.parts import ArrayCache, Part
+from recipes.strategies import FineTuneStrategy, Phase
 from recipes.tasks import Multiclass
 from recipes.transfer.features import TrainingData
 from recipes.transfer.model import TransferModel
 
 SIDE = 32
 TASK = Multiclass(("a", "b", "c"))
+TWO_PHASES = FineTuneStrategy(
+    "two",
+    "pretrained",
+    (Phase("classifier", 1.0, 2, 1e-3), Phase("top", 0.9, 2, 3e-4)),
+    "the classifier, then the last stage with it",
+)
+SOLVED = FineTuneStrategy(
+    "solved",
+    "pretrained",
+    (
+        strategies.HEAD,
+        Phase("everything", 0.0, 3, 1e-3, warmup=0.3, reduced=0.7, blended=True),
+    ),
+    "the classifier solved, then everything, on smaller pictures first",
+)
+FROM_PIXELS = FineTuneStrategy(
+    "pixels", "initial", (Phase("everything", 0.0, 2, 1e-3, update_batch_norm=True),), "everything"
+)
 
 
 def build_tiny(dropout=0.2, task=TASK, side=SIDE):
@@ -60,3 +80,11 @@ def digits_part(name: str, start: int, count: int, side: int = SIDE) -> Part:
         for row in rows
     ]
     return Part(np.stack(pictures), digits.target[rows].astype("int64"), name)
+
+
+DATA = {"train": digits_part("train", 0, 32), "validation": digits_part("validation", 32, 8)}
+
+
+def values_of(model):
+    """Each weight's value, by its path."""
+    return {v.path: np.array(keras.ops.convert_to_numpy(v)) for v in model.weights}
