@@ -6,7 +6,7 @@ import pytest
 
 import callbacks
 from tests.callbacks.cases import EXAMPLES
-from tests.callbacks.fitting import Watch, X, fit, linear_model, run_with_backend
+from tests.callbacks.fitting import Killed, Watch, X, fit, kill_at, linear_model, run_with_backend
 
 OPTIMIZERS = [
     "Adadelta",
@@ -142,20 +142,6 @@ def test_beside_the_callbacks_of_keras(tmp_path):
     assert len(rows) == 3
 
 
-class _Killed(Exception):
-    pass
-
-
-class KillAfter(keras.callbacks.Callback):
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epoch:
-            raise _Killed
-
-
 @pytest.mark.parametrize("per", ["step", "epoch"])
 @pytest.mark.parametrize("first", ["scheme", "backup"])
 def test_a_killed_training_goes_on_where_it_was(tmp_path, per, first):
@@ -168,8 +154,8 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path, per, first):
         model.fit(X, X, batch_size=2, epochs=epochs, verbose=0, callbacks=[*ordered, watch, *more])
         return watch.rates
 
-    with pytest.raises(_Killed):
-        run(6, [KillAfter(3)])
+    with pytest.raises(Killed):
+        run(6, [kill_at(3)])
     rates = run(6)
     scheme = callbacks.CosineDecay(0.5, 24 if per == "step" else 6)
     steps = range(12, 24) if per == "step" else np.repeat([3, 4, 5], 4)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import callbacks
-from tests.callbacks.fitting import fit, linear_model
+from tests.callbacks.fitting import Killed, fit, kill_at, linear_model
 
 
 def plateau(**options):
@@ -69,18 +69,6 @@ def test_a_plateau_inside_another_scheme_is_judged_as_early():
         fit(linear_model(keras.optimizers.SGD(0.4)), scheme, 4)
 
 
-class _Killed(Exception):
-    pass
-
-
-def kill_at(epoch):
-    def begin(number, logs):
-        if number == epoch:
-            raise _Killed
-
-    return keras.callbacks.LambdaCallback(on_epoch_begin=begin)
-
-
 SCHEMES = {
     "alone": plateau,
     "patient": lambda: callbacks.ReduceLROnPlateau("loss", mode="max", patience=2, factor=0.5),
@@ -106,7 +94,7 @@ def test_a_restart_forgets_nothing(tmp_path, name, first):
         return history.history["learning_rate"]
 
     whole = run()
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         run(more=[kill_at(4)])
     np.testing.assert_allclose(run(), whole[4:], rtol=1e-6)
 

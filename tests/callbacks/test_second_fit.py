@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import callbacks
-from tests.callbacks.fitting import X, fit, linear_model
+from tests.callbacks.fitting import Killed, X, fit, kill_at, linear_model
 
 
 def used(steps=8, rate=0.4, kind=keras.optimizers.SGD):
@@ -121,18 +121,6 @@ def test_where_its_rate_is_used_it_is_asked_for_before_training(name):
     assert int(model.optimizer.iterations) == 8
 
 
-class _Killed(Exception):
-    pass
-
-
-def kill_at(epoch):
-    def begin(number, logs):
-        if number == epoch:
-            raise _Killed
-
-    return keras.callbacks.LambdaCallback(on_epoch_begin=begin)
-
-
 RESTORED = {
     "a base rate of the optimizer": lambda: callbacks.ExponentialLR(0.5),
     "by steps": lambda: callbacks.ExponentialLR(0.5, per="step"),
@@ -160,7 +148,7 @@ def test_a_restored_training_goes_on_whichever_callback_is_first(tmp_path, name,
         return rates
 
     whole = run(backup=False)
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         run([kill_at(2)])
     assert run() == whole[8:]
 

@@ -6,17 +6,19 @@ from recipes.backbones.hub.values import (
     ANY_WHOLE,
     CHANNELS_LAST,
     COUNT,
+    COUNTS,
     NONE,
     NUMBER,
+    NUMBERS,
     SHARE,
+    SIDES,
     TRUTH,
-    WHOLE,
+    TRUTHS,
+    WHOLES,
     many,
     one_of,
 )
 
-SIDES = COUNT | many(COUNT)
-COUNTS, WHOLES, NUMBERS, TRUTHS = many(COUNT), many(WHOLE), many(NUMBER), many(TRUTH)
 STAGE = one_of("stem", *(f"stage{k}" for k in range(1, 17)))
 
 CONVOLUTIONAL = (

@@ -8,19 +8,18 @@ from recipes.backbones.hub.values import (
     ACTIVATION,
     CHANNELS_LAST,
     COUNT,
+    COUNTS,
     NONE,
     NUMBER,
     SHAPE,
     SHARE,
+    SIDES,
     TRUTH,
     WHOLE,
+    WHOLES,
     many,
-    one_of,
 )
 
-SIDES = COUNT | many(COUNT)
-COUNTS, WHOLES, NUMBERS, TRUTHS = many(COUNT), many(WHOLE), many(NUMBER), many(TRUTH)
-STAGE = one_of("stem", *(f"stage{k}" for k in range(1, 17)))
 ENCODER = dict.fromkeys(("patch_size", "num_layers", "hidden_dim", "num_heads"), COUNT)
 VIT = {
     **ENCODER,

@@ -78,6 +78,8 @@ SHAPE = Kind(
     "(height, width, 3)",
 )
 CHANNELS_LAST = NONE | one_of("channels_last")
+COUNTS, WHOLES, NUMBERS, TRUTHS = many(COUNT), many(WHOLE), many(NUMBER), many(TRUTH)
+SIDES = COUNT | COUNTS
 
 
 def checked(values: Any, kinds: Mapping[str, Kind], where: str, optional=()) -> dict:
