@@ -22,7 +22,8 @@ from recipes.images.sources import Source, natural_order
 from recipes.images.split import units
 from recipes.keywords import DataOptions
 from recipes.pooling import pooled
-from recipes.settings import AUTO, FLOAT32, DataSettings, ModelSettings
+from recipes.rules import AUTO
+from recipes.settings import FLOAT32, DataSettings, ModelSettings
 from recipes.tasks import Task
 from recipes.tasks.base import SEPARATOR
 from recipes.transfer.model import forward

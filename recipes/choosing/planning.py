@@ -7,8 +7,9 @@ from recipes import strategies
 from recipes.augmentation import Augmentation
 from recipes.choosing import choose
 from recipes.files import read_json, write_json
+from recipes.rules import AUTO
 from recipes.run import Decision
-from recipes.settings import AUTO, Settings
+from recipes.settings import Settings
 from recipes.strategies import FineTuneStrategy
 from recipes.transfer import parallel, sizing
 from recipes.transfer.clock import Clock

@@ -9,7 +9,7 @@ import pandas as pd
 from recipes.images.layout import is_picture, parts_of
 from recipes.images.sources import COLUMNS, Listing, Source, check_folder, expression
 from recipes.images.walk import SYSTEM_FOLDERS, shown, walk
-from recipes.settings import AUTO
+from recipes.rules import AUTO
 
 
 @final

@@ -19,7 +19,8 @@ from recipes.images.sources import Source, natural_order
 from recipes.images.split import PARTS, split, units
 from recipes.images.summary import refuse_lost_classes, summary
 from recipes.progress import bar
-from recipes.settings import AUTO, DataSettings
+from recipes.rules import AUTO
+from recipes.settings import DataSettings
 from recipes.tasks import Task
 from recipes.tasks.base import SEPARATOR
 

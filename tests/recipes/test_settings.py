@@ -17,8 +17,8 @@ from recipes import rules, strategies
 from recipes.augmentation import Augmentation
 from recipes.keywords import DataOptions, Options
 from recipes.options import default_in_words
-from recipes.rules import size_in_bytes, size_in_words
-from recipes.settings import AUTO, DataSettings, Settings, options_of
+from recipes.rules import AUTO, size_in_bytes, size_in_words
+from recipes.settings import DataSettings, Settings, options_of
 from recipes.strategies import FineTuneStrategy, Phase
 
 OPTIONS = {one.name: one for _, one in options_of()}
