@@ -10,6 +10,7 @@ from typing import Annotated, Literal, final
 from .base import LearningRateDecay, scheme
 from .forms import cosine, polynomial, share
 from .rules import CountOrZero, Finite, NotNegative, Rule, Unit, listed
+from .spans import SHARES
 
 WAYS = {"cos": cosine, "cosine": cosine, "linear": polynomial}
 
@@ -71,7 +72,8 @@ class PiecewiseInterpolate(LearningRateDecay):
 
     Args:
         interpolate_type: "linear" or "cosine", the way between two heights.
-        boundaries_and_scales: steps, and by what each height is multiplied until then.
+        boundaries_and_scales: steps, and by what each height is multiplied until then; floats below
+            1 are shares of the training. None is a constant rate.
         learning_rate: base rate; the optimizer's by default.
         per: "step" (default) or "epoch".
 
@@ -86,7 +88,9 @@ class PiecewiseInterpolate(LearningRateDecay):
     """
 
     interpolate_type: Literal["linear", "cosine"]
-    boundaries_and_scales: Annotated[Mapping[float, float], SCALES]
+    boundaries_and_scales: Annotated[Mapping[float, float], SCALES] | None = field(
+        default=None, metadata=SHARES
+    )
     per: Unit = field(default="step", kw_only=True)
 
     def __post_init__(self):
@@ -94,7 +98,13 @@ class PiecewiseInterpolate(LearningRateDecay):
         if isinstance(given, Mapping):
             self.boundaries_and_scales = {_step_of(step): scale for step, scale in given.items()}
         super().__post_init__()
-        pairs = sorted(self.boundaries_and_scales.items())
+
+    def check_lengths(self) -> None:
+        """Each boundary is a step of its own; note the heights there."""
+        known = self.boundaries_and_scales or {}
+        fits = len(known) == len(self._open.get("boundaries_and_scales", known))
+        self._require("boundaries_and_scales", fits, "a dictionary of different steps")
+        pairs = sorted(known.items())
         self._steps = [0, *(step for step, _ in pairs)]
         self._factors = list(accumulate((scale for _, scale in pairs), mul, initial=1.0))
 
@@ -145,6 +155,11 @@ class CosineRestartLR(LearningRateDecay):
         self._require("restart_weights", fits, "as long as periods")
         one = (self.eta_min is None) != (self.eta_min_ratio is None)
         self._require("eta_min", one, "given or left out where eta_min_ratio is not")
+
+    @property
+    def ends(self) -> float:
+        """The end of the last."""
+        return sum(self.periods)
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""

@@ -12,7 +12,7 @@ from .lookup import unknown
 from .optimizers import Rate, Target
 from .registry import get
 from .rules import Led, NotNegative, Unit, rule_of, words_of
-from .serialization import deserialized, registered, serialized
+from .serialization import deserialized, plain, registered, serialized
 from .showing import Shown
 from .spans import NOTE, UNLESS, Span, is_open
 
@@ -66,18 +66,19 @@ class LearningRateDecay(Shown, LedBy, ABC):
             scheme takes its length or the epochs from it, and "optimizer" where it does not.
             Schemes that count epochs follow `fit`, with its `initial_epoch`.
         optimizer: the one to lead, where a model has several: the optimizer itself, or its name as
-            an attribute of the model. The one that the model was compiled with by default. Those in
-            a `keras.optimizers.MultiOptimizer` keep the proportions of their rates; the scheme is
-            that of its default. Only a name is saved with the scheme.
+            an attribute of the model or in its `keras.optimizers.MultiOptimizer`. The one that the
+            model was compiled with by default; of a `MultiOptimizer` all, which keep the
+            proportions of their rates, and the scheme is that of its default. Only a name is saved
+            with the scheme.
 
     A scheme may serve one training after another. With an optimizer that has taken steps under it,
-    it goes on; with any other it begins anew.
+    it goes on; with any other it begins anew. Numbers and arrays of NumPy are taken as parameters.
 
     Raises:
         ValueError: a parameter is out of its range, at construction; training begins with an
             optimizer whose rate cannot be led; something of the curve over the whole training is
             wrong (it has no number for a step, or stays at 0); another callback changes the rate;
-            or the optimizer takes no step.
+            the scheme, or one in it, leads another number too; or the optimizer takes no step.
 
     Example:
         >>> import callbacks
@@ -98,17 +99,21 @@ class LearningRateDecay(Shown, LedBy, ABC):
         keras.callbacks.Callback.__init__(self)
         self._taken: float | None = None
         self._refusal: str | None = None
-        self.restored: dict[str, Any] | None = None  # a plateau's memory from a file
+        self.claimed_by: Any = None  # the leader of this training
+        self.led_by: Any = None  # the one that led last
+        self.restored: dict[str, Any] | None = None  # a plateau's memory, from a backup
+        self.recalled: dict[str, list] | None = None  # from a file, by the number that was led
         self._span = Span(unit=self.per)
         self.missing: list[str] = []  # parameters that wait for the length of a training
         self._open: dict[str, Any] = {}  # as they were given
         for parameter in fields(self):
-            value, note = getattr(self, parameter.name), parameter.metadata.get(NOTE)
+            value, note = plain(getattr(self, parameter.name)), parameter.metadata.get(NOTE)
+            setattr(self, parameter.name, value)
+            if value is not None or (note != "total" and parameter.default is not None):
+                self._check(parameter.name, parameter.type)
             unless = parameter.metadata.get(UNLESS)
             if is_open(value, note) and not (unless and unless(self)):
                 self._open[parameter.name] = value
-            elif value is not None or (note is None and parameter.default is not None):
-                self._check(parameter.name, parameter.type)
         self._require("smooth", not self.smooth or self.per == "epoch", 'possible with per="step"')
         self.missing = list(self._open)
         if not self.missing:

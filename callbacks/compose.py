@@ -7,7 +7,7 @@ from typing import final
 
 from .base import LearningRateDecay, scheme
 from .composite import Composite
-from .rules import OfStep
+from .rules import Numbers, OfStep
 
 
 @final
@@ -91,7 +91,7 @@ class SequentialLR(Composite):
     """
 
     schedulers: Sequence[LearningRateDecay]
-    milestones: Sequence[float]
+    milestones: Numbers
 
     @property
     def marks(self) -> Sequence[float]:

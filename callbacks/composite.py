@@ -1,18 +1,22 @@
 """What schemes of schemes share: one clock, one length, one base rate, and what they watch."""
 
+import math
 from abc import ABC
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .base import LearningRateDecay
-from .memory import memory_in
+from .memory import memories_in
 from .rules import Unit
 from .spans import Span, filled, is_share
 
 if TYPE_CHECKING:
     from .watching import Watcher
+
+
+ROUNDING = 1e-9  # 1.1 epochs of 10 steps are 11 steps
 
 
 @dataclass(eq=False)
@@ -23,8 +27,6 @@ class Composite(LearningRateDecay, ABC):
     of which an epoch makes `steps_per_epoch`.
     """
 
-    # Of the epoch in training: the last batch, and what was measured.
-    _last, _logs, _recalled = -1, {}, False
     # None until it is made: then the unit is the first member's.
     per: Unit | None = field(default=None, kw_only=True)  # pyrefly: ignore[bad-override]
 
@@ -47,13 +49,16 @@ class Composite(LearningRateDecay, ABC):
         return [(member, step) for member in self.members]
 
     def __post_init__(self):
-        given = all(isinstance(member, LearningRateDecay) for member in self.members)
         name = "scheduler" if hasattr(self, "scheduler") else "schedulers"
+        kind = LearningRateDecay if name == "scheduler" else list | tuple
+        given = isinstance(getattr(self, name), kind)
+        given = given and all(isinstance(one, LearningRateDecay) for one in self.members)
         self._require(name, given and len(self.members) > 0, "a scheme of callbacks, or several")
         self.per = self.per or self.members[0].per
         self._ticks: Sequence[int] = ()
         self._same = True  # whether each member is given the step as it is
         super().__post_init__()
+        self._check_repeated()
         for member in self.members:
             if self.optimizer is None:
                 self.optimizer = member.optimizer
@@ -64,6 +69,18 @@ class Composite(LearningRateDecay, ABC):
         self.over_span(Span(unit=self.unit))
         if self.own_rate is not None:
             self.take_base(self.own_rate)
+
+    def _check_repeated(self) -> None:
+        """Refuse one object at two places that would each give it something else."""
+        parts = self.within[1:]
+        of_its_own = any(one.members and one.learning_rate is not None for one in parts)
+        for one in parts:
+            differs = one.takes_from_fit or one.watchers or (of_its_own and one.own_rate is None)
+            if differs and sum(other is one for other in parts) > 1:
+                raise ValueError(
+                    f"{type(self).__name__}: one {type(one).__name__} stands in it twice, and "
+                    "takes its length, base or memory from its place. Make one for each."
+                )
 
     @property
     def clock(self) -> str:
@@ -84,7 +101,7 @@ class Composite(LearningRateDecay, ABC):
     def takes_from_fit(self) -> bool:
         """Whether something of the curve depends on the length of a training."""
         inside = any(member.takes_from_fit for member in self.members)
-        return self._mixed or inside or any(map(is_share, self.marks))
+        return self._mixed or inside or bool(self._open) or any(map(is_share, self.marks))
 
     @property
     def _mixed(self) -> bool:
@@ -97,7 +114,7 @@ class Composite(LearningRateDecay, ABC):
         total = span.count(self.clock)
         self._same = all(m.clock == self.clock == m.unit for m in self.members)
         shares = any(map(is_share, self.marks))
-        self.missing = []
+        self.missing = self._fill(span.count(self.per))
         if shares and total is None:
             self.missing.append("the length of the training")
         if self._mixed and epoch is None:
@@ -105,7 +122,7 @@ class Composite(LearningRateDecay, ABC):
         if not self.missing:
             factor = (epoch or 1) if self.clock != self.per else 1
             self._ticks = [
-                filled(mark, total or 0) if is_share(mark) else round(mark * factor)
+                filled(mark, total or 0) if is_share(mark) else math.ceil(mark * factor - ROUNDING)
                 for mark in self.marks
             ]
             ascending = [0, *self._ticks] == sorted({0, *self._ticks})
@@ -142,11 +159,9 @@ class Composite(LearningRateDecay, ABC):
             if member.learning_rate is None:
                 member.refuse_base(reason)
 
-    def forget(self) -> None:
-        """Begin anew, as do the members."""
-        super().forget()
-        for member in self.members:
-            member.forget()
+    def forget_itself(self) -> None:
+        """Begin anew; members go on with its own rate, where it has one."""
+        super().forget_itself()
         if self.own_rate is not None:
             self.take_base(self.own_rate)
 
@@ -154,6 +169,28 @@ class Composite(LearningRateDecay, ABC):
     def drives_momentum(self) -> bool:
         """Whether a member does."""
         return any(member.drives_momentum for member in self.members)
+
+    @property
+    def ends(self) -> float | None:
+        """The step after which each member then at work stays."""
+        if self.takes_from_fit:
+            return None
+        far: Any = 2**62
+        ends = [(far - place, member.ends) for member, place in self.working(far)]
+        known = [begin + end for begin, end in ends if end is not None]
+        return max(known) if known and len(known) == len(ends) else None
+
+    def with_rate(self, rate: float) -> Self:
+        """The same scheme from another rate, which is that of the scheme in it if that has one."""
+        inside = getattr(self, "scheduler", None)
+        if inside is None or inside.own_rate is None:
+            return super().with_rate(rate)
+        return replace(self, **self._open, scheduler=inside.with_rate(rate))
+
+    @property
+    def within(self) -> list[Any]:
+        """Itself, its members, and what they are made of."""
+        return [self, *(one for member in self.members for one in member.within)]
 
     @property
     def watchers(self) -> list["Watcher"]:
@@ -165,69 +202,43 @@ class Composite(LearningRateDecay, ABC):
         for member, step in self.working(time):
             yield from member.at_work(self.reading(member, step))
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """As ever; nothing is measured yet."""
-        super().on_epoch_begin(epoch, logs)
-        self._last, self._logs = -1, {}
+    def remember(self, epoch: int, led: str) -> None:
+        """Take up what was restored from a file, or recalled, as a training begins."""
+        if self.restored is not None:
+            self._take_up(self.watchers, self.restored, epoch)
+        for one in self.within:
+            if one.recalled is not None:
+                found = one.recalled.get(led, [])
+                if len(found) != 1:
+                    raise ValueError(
+                        f"path: the file holds {len(found)} memories of a plateau that led {led!r}."
+                    )
+                # Saved of the whole, or of the part that recalls it alone.
+                part = one if len(found[0]) == len(one.watchers) else self
+                self._take_up(part.watchers, found[0])
+        for one in self.within:
+            one.restored = one.recalled = None
 
-    def on_train_batch_end(self, batch, logs=None):
-        """See after the first batch, when the metrics are made, that each can be judged."""
-        if self._last < 0:
-            for watcher in self.watchers:
-                watcher.begin_judging()
-        self._last, self._logs = batch, logs or {}
-
-    def on_test_end(self, logs=None):
-        """Note what the validation gave."""
-        self._logs = {**self._logs, **{f"val_{name}": v for name, v in (logs or {}).items()}}
-
-    def on_epoch_end(self, epoch, logs=None):
-        """As ever; everything measured has been seen."""
-        super().on_epoch_end(epoch, logs)
-        self._logs = {}
-
-    def unseen(self) -> dict[int, tuple[int, float, float]]:
-        """What an epoch has measured that is over, before the watchers have seen it.
-
-        A callback that stands before this one saves then.
-
-        Returns:
-            Watchers, by their place, and for each the epoch, its metric and its rate.
-        """
-        steps = (self.params or {}).get("steps")
-        if not self._logs or self._last + 1 != (steps or self._last + 1):
-            return {}
-        places = {id(watcher): place for place, watcher in enumerate(self.watchers)}
-        return {
-            places[id(watcher)]: (
-                self.leader.epoch,
-                float(self._logs[watcher.monitor]),
-                watcher.value(time),
-            )
-            for watcher, time in self.at_work(self.leader.step)
-            if watcher.monitor in self._logs
-        }
-
-    def remember(self, epoch: int) -> None:
-        """Take up what was restored from a file, as a training begins with this epoch."""
-        for place, watcher in enumerate(self.watchers):
-            if self.restored is not None and str(place) in self.restored:
-                watched, metric, rate, *known = self.restored[str(place)].tolist()
+    def _take_up(self, watchers: Sequence["Watcher"], memory: dict, epoch: float = math.inf):
+        """Let watchers go on; see what was measured in an epoch that is over now."""
+        for place, watcher in enumerate(watchers):
+            if str(place) in memory:
+                watched, metric, rate, *known = memory[str(place)].tolist()
                 watcher.recall_memory(known)
-                if watched >= 0 and (watched < epoch or self._recalled):
+                if 0 <= watched < epoch:
                     watcher.observe(metric, rate)
-        self.restored, self._recalled = None, False
 
     def recall(self, path: str | Path) -> None:
         """Go on with what a plateau had seen when a model was saved while it led.
 
         A `BackupAndRestore` does so by itself. After `keras.models.load_model` the file that was
-        loaded is named here.
+        loaded is named here, to the plateau or to the scheme that it is in.
 
         Args:
             path: of a `.keras` or `.weights.h5` file, with the optimizer.
 
         Raises:
-            ValueError: the file has no memory of a plateau.
+            ValueError: the file has no memory of a plateau; or, when training begins, none of one
+                that led the same number.
         """
-        self.restored, self._recalled = memory_in(path, "learning_rate"), True
+        self.recalled = memories_in(path)

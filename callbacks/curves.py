@@ -1,13 +1,15 @@
 """What a scheme is without a training: a rate for each step, from a base rate, over a length."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from .spans import NOTE, Span, filled
+from .spans import NOTE, Span, filled, require_count
 
 if TYPE_CHECKING:
+    from .leading import Leader
     from .watching import Watcher
 
 
@@ -21,6 +23,9 @@ class Curve(ABC):
     missing: list[str]
     _open: dict[str, Any]
     _span: Span
+    given: Span | None = None  # the length that `over` was told
+    claimed_by: "Leader | None"
+    led_by: "Leader | None"
     _taken: float | None
     _refusal: str | None
 
@@ -68,6 +73,11 @@ class Curve(ABC):
 
     def forget(self) -> None:
         """Begin anew: drop what was taken from, and seen in, an earlier training."""
+        for one in reversed(self.within):
+            one.forget_itself()
+
+    def forget_itself(self) -> None:
+        """The same, but for what it is made of."""
         self._taken, self._refusal = None, None
 
     @property
@@ -80,7 +90,7 @@ class Curve(ABC):
         return None
 
     def over(self, total: int, steps_per_epoch: int | None = None) -> Self:
-        """Take the length of a training, as `fit` gives it.
+        """Take the length of a training, as `fit` gives it; a `fit` that knows its own gives that.
 
         Args:
             total: steps, or epochs where the scheme counts those.
@@ -89,12 +99,20 @@ class Curve(ABC):
         Returns:
             The scheme.
 
+        Raises:
+            ValueError: they are no whole numbers from 1 up, or do not go with what it was given.
+
         Example:
             >>> import callbacks
             >>> callbacks.MultiStepLR([0.5, 0.75]).over(200).milestones
             [100, 150]
         """
-        self.over_span(Span(total, self.per, steps_per_epoch))
+        require_count("total", total)
+        if steps_per_epoch is not None:
+            require_count("steps_per_epoch", steps_per_epoch)
+        span = Span(total, self.per, steps_per_epoch)
+        self.over_span(span)
+        self.given = span
         return self
 
     def check_lengths(self) -> None:
@@ -108,16 +126,19 @@ class Curve(ABC):
     def over_span(self, span: Span) -> None:
         """Take a length in whatever unit it is known in."""
         self._span = span
-        length = span.count(self.per, whole=not self.smooth)
-        for name, given in self._open.items():
-            setattr(self, name, given if length is None else filled(given, length))
-            if given is None and length is not None:
-                self._check(name, next(f.type for f in fields(self) if f.name == name))
-        self.missing = list(self._open) if length is None else []
+        self.missing = self._fill(span.count(self.per, whole=not self.smooth))
         if self.smooth and span.unit == "step" and span.steps_per_epoch is None:
             self.missing = [*self.missing, "the number of steps_per_epoch"]
         if not self.missing:
             self.check_lengths()
+
+    def _fill(self, length: float | None) -> list[str]:
+        """Give the parameters that wait for a length theirs, or name them."""
+        for name, given in self._open.items():
+            setattr(self, name, given if length is None else filled(given, length))
+            if given is None and length is not None:
+                self._check(name, next(f.type for f in fields(self) if f.name == name))
+        return list(self._open) if length is None else []
 
     @property
     def clock(self) -> str:
@@ -137,9 +158,22 @@ class Curve(ABC):
         return step / self._span.steps_per_epoch
 
     def rate_at(self, step: int) -> float:
-        """The rate for a step of the clock."""
+        """The rate for a step of the clock.
+
+        Raises:
+            ValueError: it is no finite number.
+        """
         time: Any = self.time(step)
-        return self.value(time)
+        try:
+            rate = found = float(self.value(time))
+        except (ArithmeticError, TypeError) as error:
+            rate, found = math.nan, f"none ({error})"
+        if not math.isfinite(rate):
+            raise ValueError(
+                f"{type(self).__name__}: the rate of {self.clock} {step} is {found}, which is no "
+                "number to train with."
+            )
+        return rate
 
     def momentum_at(self, step: int) -> float | None:
         """The momentum for a step of the clock."""
@@ -153,9 +187,19 @@ class Curve(ABC):
 
     @property
     def ends(self) -> float | None:
-        """The step after which the rate stays, where the scheme was given it."""
+        """The step after which the rate stays, where that follows from what was given."""
         totals = [f.name for f in fields(self) if f.metadata.get(NOTE) == "total"]
         return None if self.takes_from_fit or not totals else getattr(self, totals[0])
+
+    @property
+    def members(self) -> Sequence[Any]:
+        """The schemes it is made of."""
+        return ()
+
+    @property
+    def within(self) -> list[Any]:
+        """Itself, its members, and what they are made of."""
+        return [self]
 
     @property
     def watchers(self) -> list["Watcher"]:
@@ -166,6 +210,6 @@ class Curve(ABC):
         """The watchers that are at work at a time, each with the time of its own."""
         yield from ()
 
-    def remember(self, epoch: int) -> None:
-        """Take up what was restored from a file, as a training begins with this epoch."""
+    def remember(self, epoch: int, led: str) -> None:
+        """Take up what was restored from a file, as a training of a number begins with an epoch."""
         return

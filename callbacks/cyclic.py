@@ -99,8 +99,8 @@ class OneCycleLR(LearningRateDecay):
         max_lr: the highest rate.
         total_steps: steps of the whole cycle, by default those of the training; or give `epochs`
             and `steps_per_epoch`.
-        epochs: their product is `total_steps`.
-        steps_per_epoch: see `epochs`.
+        epochs: their product is `total_steps`, where that is not given.
+        steps_per_epoch: goes with `epochs`.
         pct_start: the share of the cycle that goes up, its first step left out; so
             `pct_start * total_steps` cannot be 1.
         anneal_strategy: "cos" or "linear".
@@ -128,8 +128,8 @@ class OneCycleLR(LearningRateDecay):
 
     max_lr: NotNegative
     total_steps: Count = total(unless=lambda s: s.epochs and s.steps_per_epoch)
-    epochs: int | None = None
-    steps_per_epoch: int | None = None
+    epochs: Count | None = None
+    steps_per_epoch: Count | None = None
     pct_start: Share = 0.3
     anneal_strategy: Literal["cos", "linear"] = "cos"
     cycle_momentum: bool = True
@@ -139,6 +139,11 @@ class OneCycleLR(LearningRateDecay):
     final_div_factor: NotZero = 1e4
     three_phase: bool = False
     per: Unit = field(default="step", kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        alone = bool(self.epochs) != bool(self.steps_per_epoch) and "total_steps" in self._open
+        self._require("epochs", not alone, f"given with steps_per_epoch {self.steps_per_epoch!r}")
 
     def check_lengths(self) -> None:
         """The way up has an end."""

@@ -40,12 +40,23 @@ def _in_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
+def _told_apart(label: str, others: list[str]) -> str:
+    """The label with a number, where others have it: of functions only the name is known.
+
+    Example:
+        >>> _told_apart("LambdaLR(<lambda>)", ["LambdaLR(<lambda>)", "StepLR(3)"])
+        'LambdaLR(<lambda>) (2)'
+    """
+    count = sum(other == label or other.startswith(f"{label} (") for other in others)
+    return f"{label} ({count + 1})" if count else label
+
+
 def draw(table: pd.DataFrame, label: str, ax: Any = None) -> Any:
     """Draw a curve, with its momentum against an axis at the right.
 
     Args:
         table: of `LearningRateDecay.to_frame`.
-        label: for the legend.
+        label: for the legend; with a number where another curve there has the same.
         ax: matplotlib axes, on which there may be other curves; new ones by default.
 
     Returns:
@@ -56,6 +67,7 @@ def draw(table: pd.DataFrame, label: str, ax: Any = None) -> Any:
 
         ax = pyplot.figure(figsize=(6, 3), layout="constrained").gca()
     unit = table.columns[0]
+    label = _told_apart(label, [str(other.get_label()) for other in ax.lines])
     (line,) = ax.plot(table[unit], table["learning_rate"], label=label)
     units = [*(ax.get_xlabel().split(" or ") if ax.get_xlabel() else []), unit]
     ax.set(xlabel=" or ".join(dict.fromkeys(units)), ylabel="learning rate")

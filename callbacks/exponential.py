@@ -6,6 +6,7 @@ from typing import final
 
 from .base import LearningRateDecay, TensorFlowDecay, scheme
 from .rules import Finite, Positive, Unit
+from .spans import SHARES
 
 
 def _periods(step: float, decay_steps: float, staircase: bool) -> float:
@@ -146,7 +147,8 @@ class ExponentialTransition(LearningRateDecay):
         transition_steps: steps of one period; with 0 or less, or a `decay_rate` of 0, the rate is
             constant.
         decay_rate: the factor of one period.
-        transition_begin: the step until which the rate stays.
+        transition_begin: the step until which the rate stays; a float below 1 is a share of the
+            training.
         staircase: whether the rate falls once a period, at its end.
         end_value: the least rate; the greatest where `decay_rate` is 1 or more. None has none.
         learning_rate: base rate; the optimizer's by default.
@@ -164,7 +166,7 @@ class ExponentialTransition(LearningRateDecay):
 
     transition_steps: Finite
     decay_rate: Finite
-    transition_begin: Finite = 0
+    transition_begin: Finite = field(default=0, metadata=SHARES)
     staircase: bool = False
     end_value: Finite | None = None
     per: Unit = field(default="step", kw_only=True)

@@ -9,10 +9,12 @@ import pandas as pd
 
 from .lookup import unknown
 from .optimizers import Rate, inner, optimizers_of
-from .rules import Positive, rule_of, whole
+from .rules import Positive, number, rule_of, whole
 from .suggestions import OF_FASTAI, descent, of_fastai, table_of
 
 Steps = Annotated[int, whole("from 2 up", lambda v: v >= 2)]
+Kept = Annotated[float, number("from 0 to below 1", lambda v: 0 <= v < 1)]
+AboveOne = Annotated[float, number("above 1", lambda v: v > 1)]
 
 
 @final
@@ -21,22 +23,23 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     `run(model, x, y)` does the test; or pass it to one `fit` call that is long enough. Training
     ends by itself when the rates are through or the loss explodes. Weights, optimizer state and
-    rate are then those from before. Steps a model with batch normalization and dropout takes are
-    real ones; nothing of them stays.
+    rate are then those from before, after `run` also where it was interrupted. Steps a model with
+    batch normalization and dropout takes are real ones; nothing of them stays.
 
     Args:
         min_learning_rate: the first rate.
         max_learning_rate: the last rate.
-        num_steps: steps from the first to the last.
-        smoothing: share of the running mean that each step keeps.
-        stop_factor: end where the smoothed loss exceeds its least so many times.
+        num_steps: steps from the first to the last, from 2 up; a suggestion needs 20.
+        smoothing: share of the running mean that each step keeps, from 0 to below 1.
+        stop_factor: end where the smoothed loss exceeds its least so many times; above 1.
         optimizer: the one whose rate is raised, where a model has several: itself, or its name as
             an attribute of the model. The one that the model was compiled with by default. Those in
             a `keras.optimizers.MultiOptimizer` keep the proportions of their rates. One that was
             made with a schedule has that back afterwards.
 
     Raises:
-        ValueError: fit is shorter than the test.
+        ValueError: a parameter is out of its range, at construction; or fit is shorter than the
+            test, or its optimizer cannot be led, when training begins.
 
     Source:
         arXiv 1506.01186; the suggestions as in fastai.
@@ -52,8 +55,8 @@ class LearningRateFinder(keras.callbacks.Callback):
         min_learning_rate: Positive = 1e-6,
         max_learning_rate: Positive = 1.0,
         num_steps: Steps = 100,
-        smoothing: float = 0.9,
-        stop_factor: float = 4.0,
+        smoothing: Kept = 0.9,
+        stop_factor: AboveOne = 4.0,
         optimizer: Any = None,
     ):
         super().__init__()
@@ -71,9 +74,13 @@ class LearningRateFinder(keras.callbacks.Callback):
             raise ValueError(
                 f"max_learning_rate: {max_learning_rate!r} is not above min_learning_rate."
             )
-        if not 0 <= smoothing < 1:
-            raise ValueError(f"smoothing: {smoothing!r} is not a number from 0 to below 1.")
+        self._forget()
+
+    def _forget(self) -> None:
         self._rates, self._losses, self._through = [], [], False
+        self._running, self._least = 0.0, math.inf  # of the smoothed loss
+        self._before: list = []
+        self._schedule: Any = None
 
     def rate(self, step: int) -> float:
         """The rate of a step."""
@@ -81,7 +88,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         return self.min_learning_rate * ratio ** (step / (self.num_steps - 1))
 
     def run(self, model: keras.Model, x, y=None, **options):
-        """Do the test: go through the data for as many steps as it has.
+        """Do the test: go through the data as often as its steps need, and put the model back.
 
         Args:
             model: compiled.
@@ -93,7 +100,11 @@ class LearningRateFinder(keras.callbacks.Callback):
             The finder.
         """
         more = [*options.pop("callbacks", []), self]
-        model.fit(x, y, **{"verbose": 0, **options, "epochs": self.num_steps, "callbacks": more})
+        options = {"verbose": 0, **options, "epochs": self.num_steps, "callbacks": more}
+        try:
+            model.fit(x, y, **options)
+        finally:
+            self._put_back()
         return self
 
     def to_frame(self) -> pd.DataFrame:
@@ -163,7 +174,7 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Keep the state to return to."""
-        self._rates, self._losses, self._through = [], [], False
+        self._forget()
         self._check_length()
         self._led = Rate(self, self.model)
         optimizers = {
@@ -212,20 +223,28 @@ class LearningRateFinder(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs: Any = None):
         """Note the loss; end where there is nothing more to learn."""
         self._losses.append(float(logs["loss"]))
-        smoothed = self.to_frame()["smoothed_loss"]
-        last, least = smoothed.iloc[-1], smoothed.min()
-        exploded = not math.isfinite(last) or last > self.stop_factor * least > 0
+        self._running = self.smoothing * self._running + (1 - self.smoothing) * self._losses[-1]
+        last = self._running / (1 - self.smoothing ** len(self._losses))
+        self._least = min(self._least, last)
+        exploded = not math.isfinite(last) or last > self.stop_factor * self._least > 0
         if exploded or len(self._losses) >= self.num_steps:
             self.model.stop_training = self._through = True
 
     def on_train_end(self, logs=None):
         """Put everything back."""
+        self._put_back()
+
+    def _put_back(self) -> None:
+        """Put back what there is to put back; nothing the second time."""
+        if not self._before:
+            return
         optimizer = self._led.optimizer
         for variable, value in self._before:
             variable.assign(value)
         if self._schedule is not None:
             inner(optimizer).learning_rate = self._schedule
             self.model.make_train_function(force=True)
+        self._before = []
 
 
 def schedule_of(optimizer: keras.optimizers.Optimizer) -> Any:

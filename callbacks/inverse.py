@@ -9,6 +9,7 @@ import numpy as np
 from .base import LearningRateDecay, scheme
 from .forms import polynomial
 from .rules import CountOrZero, Finite, NotNegative, Positive, Unit
+from .spans import SHARES
 
 
 @final
@@ -19,7 +20,7 @@ class InverseSqrtSchedule(LearningRateDecay):
     Here w is `num_warmup_steps` and s is `timescale`: where they are equal, `base * sqrt(w / t)`.
 
     Args:
-        num_warmup_steps: steps of the way up.
+        num_warmup_steps: steps of the way up; a float below 1 is a share of the training.
         timescale: steps in which the rate falls to 0.7 of its height; `num_warmup_steps` by
             default, and 10000 where that is 0.
         warmup_init_lr: where the way up starts.
@@ -36,7 +37,7 @@ class InverseSqrtSchedule(LearningRateDecay):
         (0.5, 1.0, 0.5)
     """
 
-    num_warmup_steps: NotNegative
+    num_warmup_steps: NotNegative = field(metadata=SHARES)
     timescale: Positive | None = None
     warmup_init_lr: NotNegative = 0.0
     per: Unit = field(default="step", kw_only=True)
@@ -57,7 +58,7 @@ class NoamDecay(LearningRateDecay):
 
     Args:
         d_model: width of the model.
-        warmup_steps: steps of the way up.
+        warmup_steps: steps of the way up; a float below 1 is a share of the training.
         learning_rate: what the whole is scaled by. It is no rate of the optimizer's.
         per: "step" (default) or "epoch".
 
@@ -71,7 +72,7 @@ class NoamDecay(LearningRateDecay):
     """
 
     d_model: Positive
-    warmup_steps: Positive
+    warmup_steps: Positive = field(metadata=SHARES)
     # Never None, unlike above.
     learning_rate: NotNegative = field(default=1.0, kw_only=True)  # pyrefly: ignore[bad-override-mutable-attribute]
     per: Unit = field(default="step", kw_only=True)
@@ -117,7 +118,8 @@ class SigmoidDecay(LearningRateDecay):
 
     Args:
         gamma: how steep it is. Darknet's has the other sign: give its 0.1 as -0.1.
-        stepsize: where it is half of the base rate. Darknet's `step`.
+        stepsize: the step at which it is half of the base rate, or a share of the training, a float
+            below 1. Darknet's `step`.
         learning_rate: base rate; the optimizer's by default.
         per: "step" (default) or "epoch".
 
@@ -130,7 +132,7 @@ class SigmoidDecay(LearningRateDecay):
     """
 
     gamma: Finite
-    stepsize: Finite
+    stepsize: Finite = field(metadata=SHARES)
     per: Unit = field(default="step", kw_only=True)
 
     def value(self, step: int) -> float:

@@ -6,7 +6,7 @@ import keras
 
 from .base import LearningRateDecay
 from .hooks import Led
-from .optimizers import Number
+from .variables import Number
 
 
 @final
@@ -19,11 +19,13 @@ class Lead(Led):
     momentum, `beta_1` and `weight_decay` as variables.
 
     Args:
-        variable: a `keras.Variable`, or the name of one of the optimizer's, such as "weight_decay".
-        scheme: of `callbacks`.
+        variable: a `keras.Variable` that holds one floating-point number, or the name of one of the
+            optimizer's, such as "weight_decay", "momentum" or "beta_1".
+        scheme: of `callbacks`, one that leads nothing else in the same training.
 
     Raises:
-        ValueError: training begins, and the optimizer has no such variable.
+        ValueError: they are something else, at construction; training begins, and the optimizer has
+            no such variable, or the scheme leads another number too.
 
     Example:
         >>> import numpy as np, keras, callbacks

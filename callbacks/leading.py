@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, final
 
 from .optimizers import (
@@ -42,6 +42,14 @@ class Curve(Leading, Protocol):
         """Take the length of the training."""
 
     @property
+    def given(self) -> Span | None:
+        """The length that it was told before, for a training that does not know its own."""
+
+    @property
+    def within(self) -> Sequence[Any]:
+        """Itself, and what it is made of."""
+
+    @property
     def missing(self) -> list[str]:
         """The parameters for which that was not enough."""
 
@@ -66,10 +74,7 @@ class Curve(Leading, Protocol):
     def refuse_base(self, reason: str) -> None:
         """Refuse where the rate that it starts from is asked for."""
 
-    def forget(self) -> None:
-        """Begin anew, as if no training had been."""
-
-    def remember(self, epoch: int) -> None:
+    def remember(self, epoch: int, led: str) -> None:
         """Take up what was restored from a file."""
 
 
@@ -84,23 +89,21 @@ class Leader:
             that was found when `fit` was called.
         target: what is led.
         params: what Keras tells callbacks of `fit`: "epochs" and "steps".
-        before: what led in the scheme's last training. Training goes on where the optimizer is
-            the same and has taken steps; otherwise the scheme begins anew.
+
+    Training goes on where the scheme led the same number of the same optimizer before, and that has
+    taken steps; otherwise it begins anew. So does each scheme in it.
 
     Raises:
         ValueError: the number cannot be led.
     """
 
-    def __init__(
-        self, scheme: Curve, target: Target, params: Mapping, before: "Leader | None" = None
-    ):
+    def __init__(self, scheme: Curve, target: Target, params: Mapping):
         self.rate: float | None = None  # the one that was set last
         self.step = 0  # of the scheme's clock, for which it was
         self.epoch = 0
         self.target = target
         self._scheme, self._name, self._clock = scheme, type(scheme).__name__, scheme.clock
         self._epochs, self._steps = params.get("epochs"), params.get("steps")
-        self._earlier = before
         self._before = 0  # the scheme's step at which this epoch begins
         self._start: tuple | None = None  # how far the optimizer was when training began
         self._origin: int | None = None  # the optimizer's step that is the scheme's step 0
@@ -108,6 +111,8 @@ class Leader:
         self._check_reach()
         self._drives = scheme.drives_momentum
         target.check(self._drives)
+        for one in scheme.within:
+            one.claimed_by = self
         self._found = (target.read(), steps_taken(target.optimizer))
 
     def begin_epoch(self, epoch: int) -> None:
@@ -116,6 +121,8 @@ class Leader:
         steps = steps_taken(self.target.optimizer)
         if self._origin is None:
             self._begin(epoch, steps)
+        elif epoch == self.epoch:
+            raise ValueError(f"callbacks: one {self._name} stands twice among those of this fit.")
         assert self._origin is not None
         self.epoch, self._before = epoch, steps - self._origin
         self._start = self._start or progress_of(self.target.optimizer)
@@ -147,23 +154,43 @@ class Leader:
 
     def _begin(self, epoch: int, steps: int) -> None:
         """Take from the training what the scheme lacks, and look at its rates before they count."""
-        goes_on = self._earlier is not None and self._earlier._goes_on(self.target)
+        self._check_shared()
+        goes_on = self._take_over()
         self._take_base(goes_on)
-        self._scheme.remember(epoch)
-        self._scheme.over_span(self._span())
+        self._scheme.remember(epoch, self.target.name)
+        span = self._span()
+        self._scheme.over_span(self._scheme.given or span if span.length is None else span)
         if self._scheme.missing:
             raise ValueError(
                 f"{self._name}: {' and '.join(self._scheme.missing)} cannot be taken from this "
                 "fit, which does not know its steps. Give fit steps_per_epoch, or the scheme its "
-                "numbers."
+                "numbers, as scheme.over(total, steps_per_epoch=…) does."
             )
         self._origin = self._origin_at(epoch, steps)
         self._rehearse(epoch, steps - self._origin, goes_on)
 
+    def _check_shared(self) -> None:
+        """See that no other leads this scheme, or a part of it, in the same training."""
+        for one in self._scheme.within:
+            if one.claimed_by is not self:
+                two = f"{self.target.in_words()} and the {one.claimed_by.target.in_words()}"
+                raise ValueError(
+                    f"{self._name}: one {type(one).__name__} is to lead the {two}. It has one base "
+                    "and one length: make a scheme for each."
+                )
+
+    def _take_over(self) -> bool:
+        """Let what led something else last begin anew; return whether the whole goes on."""
+        goes_on = False
+        for one in reversed(self._scheme.within):
+            goes_on = one.led_by is not None and one.led_by.goes_on(self.target)
+            if one.led_by is not None and not goes_on:
+                one.forget_itself()
+            one.led_by = self
+        return goes_on
+
     def _take_base(self, goes_on: bool) -> None:
         scheme, target = self._scheme, self.target
-        if self._earlier is not None and not goes_on:
-            scheme.forget()
         if scheme.own_rate is not None or goes_on:
             scheme.keep_base()
         elif target.steps_at_call == 0:
@@ -171,13 +198,13 @@ class Leader:
         else:
             scheme.refuse_base(
                 f"{self._name}: the optimizer has taken {target.steps_at_call} steps, so its "
-                f"{target.name.replace('_', ' ')} may not be the one to start from; "
-                "give learning_rate."
+                f"{target.in_words()} may not be the one to start from; give learning_rate."
             )
 
-    def _goes_on(self, target: Target) -> bool:
+    def goes_on(self, target: Target) -> bool:
         """Whether a training that begins with this target continues this one."""
-        if target._optimizer is not self.target._optimizer:
+        same = target._optimizer is self.target._optimizer and target.name == self.target.name
+        if not same or self._origin is None:
             return False
         untouched = self.rate is not None and math.isclose(target.at_call, self.rate, rel_tol=1e-6)
         return target.steps_at_call > 0 or untouched
@@ -209,9 +236,9 @@ class Leader:
         else:
             first, last = done, done + ((self._epochs or 0) - epoch) * (self._steps or 0)
         steps = range(first, max(last, first + 1))
-        rates = [self._rate_at(step) for step in _sample(steps)]
+        rates = [self._scheme.rate_at(step) for step in _sample(steps)]
         stays = first > 0 and not goes_on and len(set(rates)) == 1
-        nothing = first > 0 and not any(rates) and not any(self._rate_at(step) for step in steps)
+        nothing = first > 0 and not any(rates) and not any(map(self._scheme.rate_at, steps))
         over = stays and self._scheme.ends is not None and first >= self._scheme.ends
         if not nothing and not (over and epoch == 0):
             return
@@ -225,17 +252,8 @@ class Leader:
             raise ValueError(text)
         warnings.warn(text, stacklevel=2)
 
-    def _rate_at(self, step: int) -> float:
-        rate = float(self._scheme.rate_at(step))
-        if not math.isfinite(rate):
-            raise ValueError(
-                f"{self._name}: the rate of {self._clock} {step} is {rate}, which is no number to "
-                "train with."
-            )
-        return rate
-
     def _set(self, step: int) -> None:
-        self.rate, self.step = self._rate_at(step), step
+        self.rate, self.step = self._scheme.rate_at(step), step
         self.target.write(self.rate)
         momentum = self._scheme.momentum_at(step) if self._drives else None
         if momentum is not None:
@@ -251,7 +269,7 @@ class Leader:
 
     def _check_alone(self) -> None:
         """See that the number is the one that was set last, or that was found at the beginning."""
-        found, what = self.target.read(), self.target.name.replace("_", " ")
+        found, what = self.target.read(), self.target.in_words()
         if self.rate is None:
             expected, said = self._found[0], "found"
             restored = steps_taken(self.target.optimizer) != self._found[1]

@@ -20,55 +20,54 @@ WEIGHTS = "model.weights.h5"  # inside a .keras file
 
 
 class Remembering(Protocol):
-    """A scheme with watchers, as a memory sees it."""
+    """A callback that lets a scheme with watchers lead, as a memory sees it."""
 
-    @property
-    def watchers(self) -> list:
-        """Those that have something to remember."""
+    def leads(self) -> Any:
+        """The scheme."""
 
     def unseen(self) -> dict[int, tuple[int, float, float]]:
-        """What an epoch has measured that they have not seen."""
-
-    restored: dict[str, Any] | None
+        """What an epoch has measured that the watchers have not seen."""
 
 
-def _name_of(target: Target) -> str:
-    return f"memory_of_{target.name}"
+PREFIX = "memory_of_"  # and the name of the number that is led
 
 
 @final
 class Memory(keras.layers.Layer):
     """Writes what a scheme's watchers know, and hands it back to the scheme."""
 
-    def __init__(self, scheme: Remembering, name: str):
+    def __init__(self, leading: Remembering, name: str):
         super().__init__(name=name)
-        self.__dict__["_scheme"] = scheme  # past Keras' tracking
+        self.__dict__["_leading"] = leading  # past Keras' tracking
 
     def save_own_variables(self, store):
         """One array a watcher: what an epoch holds that it has not seen yet, and what it knows."""
-        unseen = self._scheme.unseen()
-        for place, watcher in enumerate(self._scheme.watchers):
+        unseen = self._leading.unseen()
+        for place, watcher in enumerate(self._leading.leads().watchers):
             known = [*unseen.get(place, (-1, 0.0, 0.0)), *watcher.memory()]
             store[str(place)] = np.array(known, "float64")
 
     def load_own_variables(self, store):
         """As it was saved; nothing where the file was written without a plateau."""
         found = {name: np.array(store[name]) for name in store.keys()}  # noqa: SIM118
-        self._scheme.restored = found or None
+        self._leading.leads().restored = found or None
 
 
-def attach(target: Target, scheme: Remembering) -> None:
+def attach(target: Target, leading: Remembering) -> None:
     """Let the files of a target's optimizer hold what the scheme remembers."""
-    name = _name_of(target)
-    vars(target.optimizer)[name] = Memory(scheme, name)
+    name = f"{PREFIX}{target.name}"
+    vars(target.optimizer)[name] = Memory(leading, name)
 
 
-def memory_in(path: str | Path, name: str) -> dict[str, np.ndarray]:
-    """The memory in a `.keras` or `.weights.h5` file.
+def memories_in(path: str | Path) -> dict[str, list[dict[str, np.ndarray]]]:
+    """The memories in a `.keras` or `.weights.h5` file.
 
     Args:
         path: the file.
-        name: of the number that was led, such as "learning_rate".
+
+    Returns:
+        By the name of the number that was led, such as "learning_rate", a memory for each
+        optimizer; one array a watcher.
 
     Raises:
         ValueError: the file has none.
@@ -77,10 +76,16 @@ def memory_in(path: str | Path, name: str) -> dict[str, np.ndarray]:
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             file = BytesIO(archive.read(WEIGHTS))
+    found: dict[str, list] = {}
+
+    def visit(place: str, group: Any) -> None:
+        *_, holder, last = ["", *place.split("/")]
+        if last == "vars" and holder.startswith(PREFIX) and len(group):
+            memory = {key: np.array(group[key]) for key in group}
+            found.setdefault(holder.removeprefix(PREFIX), []).append(memory)
+
     with h5py.File(file, "r") as weights:
-        groups = [weights.get(f"{holder}/memory_of_{name}/vars") for holder in weights]
-        group: Any = next((one for one in groups if one is not None), {})
-        found = {key: np.array(group[key]) for key in group}
+        weights.visititems(visit)
     if not found:
         raise ValueError(f"path: {str(path)!r} holds no memory of a plateau.")
     return found

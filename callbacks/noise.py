@@ -10,6 +10,7 @@ import numpy as np
 from .base import LearningRateDecay, scheme
 from .composite import Composite
 from .rules import CountOrZero, NotNegative, Positive, Rule, listed, number
+from .spans import SHARES
 
 BEGIN = number("", lambda step: True)
 BOTH = listed("", lambda steps: len(steps) == 2)
@@ -26,7 +27,7 @@ Range: TypeAlias = Annotated[
 class Noisy:
     """The parameters of the noise, and the noise."""
 
-    noise_range_t: Range | None = field(default=None, kw_only=True)
+    noise_range_t: Range | None = field(default=None, kw_only=True, metadata=SHARES)
     noise_pct: Positive = field(default=0.67, kw_only=True)
     noise_std: NotNegative = field(default=1.0, kw_only=True)
     noise_seed: CountOrZero = field(default=42, kw_only=True)
@@ -50,8 +51,9 @@ class NoisyLR(Noisy, Composite):
 
     Args:
         scheduler: the scheme.
-        noise_range_t: the step from which on there is noise, or that one and the one at which it
-            ends. None has no noise.
+        noise_range_t: the step (or epoch, as `per` says) from which on there is noise, or that one
+            and the one at which it ends; floats below 1 are shares of the training. None has no
+            noise.
         noise_pct: a draw that is not below this is drawn again.
         noise_std: the standard deviation of the draws.
         noise_seed: the same seed gives the same noise at the same step.
@@ -82,7 +84,8 @@ class NoisyLR(Noisy, Composite):
 
     def value(self, step: int) -> float:
         """The rate after `step` steps."""
-        return self.scheduler.value(self.reading(self.scheduler, step)) * (1 + self.noise(step))
+        time = step if self.clock == self.per else step // (self._span.steps_per_epoch or 1)
+        return self.scheduler.value(self.reading(self.scheduler, step)) * (1 + self.noise(time))
 
     def momentum(self, step: int) -> float | None:
         """The scheme's momentum, without noise."""

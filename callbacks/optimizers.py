@@ -1,4 +1,4 @@
-"""What is led: the rate of an optimizer, or of several that share a model, or any variable."""
+"""What is led: a number, such as the rate of an optimizer or of several that share a model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any, Protocol, final
 
 import keras
 
-from .lookup import unknown
+from .lookup import find
 
 
 class Leading(Protocol):
@@ -64,6 +64,10 @@ class Target(ABC):
     @abstractmethod
     def write_momentum(self, value: float) -> None:
         """Set the momentum that goes with it."""
+
+    def in_words(self) -> str:
+        """Its name as in a sentence."""
+        return self.name.replace("_", " ")
 
     def others(self) -> dict[str, float]:
         """What else is logged."""
@@ -137,71 +141,6 @@ class Rate(Target):
         return self._parts
 
 
-@final
-class Number(Target):
-    """A variable that is no learning rate: a momentum, a weight decay, a layer's own.
-
-    Args:
-        leading: says which optimizer's steps are counted.
-        model: compiled.
-        variable: itself, or its name as an attribute of the optimizer.
-
-    Raises:
-        ValueError: there is no such variable, or a compiled step would not read it.
-    """
-
-    def __init__(self, leading: Leading, model: keras.Model, variable: Any):
-        super().__init__(leading, model)
-        optimizer = inner(self._optimizer)
-        if isinstance(variable, str):
-            found = getattr(optimizer, variable, None)
-            if isinstance(found, int | float):
-                raise ValueError(
-                    f"variable: {type(optimizer).__name__} holds {variable} as a constant that a "
-                    "compiled step never reads again. Train with callbacks.CyclicMomentumSGD or "
-                    "callbacks.CyclicMomentumAdam, which hold it as a variable."
-                )
-            if not isinstance(found, keras.Variable):
-                held = {n: v for n, v in vars(optimizer).items() if isinstance(v, keras.Variable)}
-                raise unknown(
-                    f"variable of {type(optimizer).__name__}",
-                    variable,
-                    [name for name in held if not name.startswith("_")],
-                )
-            variable = found
-        self._variable = variable
-        self.name = variable.name
-        self.at_call = self.read()
-
-    def read(self) -> float:
-        """The variable's value."""
-        _ = self.optimizer
-        return float(keras.ops.convert_to_numpy(self._variable))
-
-    def write(self, value: float) -> None:
-        """Assign it."""
-        _ = self.optimizer
-        self._variable.assign(value)
-
-    def check(self, drives_momentum: bool) -> None:
-        """See that on JAX the trainer carries the variable."""
-        carried = [*self.model.variables, *self.optimizer.variables]
-        known = any(one is self._variable for one in carried)
-        if keras.backend.backend() == "jax" and not known:
-            raise ValueError(
-                f"variable: {self.name!r} is neither the model's nor the optimizer's; a step "
-                "compiled by JAX reads no other."
-            )
-        if drives_momentum:
-            raise ValueError(
-                f"{type(self.leading).__name__}: a scheme that leads {self.name!r} cannot drive "
-                "the momentum too; pass cycle_momentum=False."
-            )
-
-    def write_momentum(self, value: float) -> None:
-        """There is none."""
-
-
 def _parts_of(
     optimizer: keras.optimizers.Optimizer, model: keras.Model
 ) -> list[keras.optimizers.Optimizer]:
@@ -239,13 +178,17 @@ def optimizers_of(model: keras.Model) -> dict[str, keras.optimizers.Optimizer]:
 
 
 def optimizer_of(scheme: Leading, model: keras.Model) -> keras.optimizers.Optimizer:
-    """The optimizer that a scheme was given, or the one that the model was compiled with."""
+    """The optimizer that a scheme was given, or the one that the model was compiled with.
+
+    A name is that of an attribute of the model, or of one in its `keras.optimizers.MultiOptimizer`.
+    """
     given = getattr(model, "optimizer", None) if scheme.optimizer is None else scheme.optimizer
     if isinstance(given, str):
-        found = getattr(model, given, None)
-        if not isinstance(found, keras.optimizers.Optimizer):
-            raise unknown("optimizer of the model", given, optimizers_of(model))
-        return found
+        known = optimizers_of(model)
+        compiled = getattr(model, "optimizer", None)
+        if isinstance(compiled, keras.optimizers.Optimizer):
+            known = {**{part.name: part for part in _parts_of(compiled, model)}, **known}
+        return find(given, known, what="optimizer of the model")
     if not isinstance(given, keras.optimizers.Optimizer):
         raise ValueError(
             f"optimizer: {type(scheme).__name__} has none to lead, but {given!r}. "

@@ -24,7 +24,7 @@ class ReduceLROnPlateau(Watcher):
         monitor: the metric, by its name in the logs.
         mode: "min" where less is better, "max" where more is, or "auto": what the model's metric
             of that name says of itself, or Keras' own of that name.
-        factor: of a cut, below 1.
+        factor: of a cut, below 1; with 0 it is one to `min_lr`.
         patience: epochs without improvement that are waited for.
         threshold: how much counts as an improvement.
         threshold_mode: "rel" takes it as a share of the best, "abs" as it is.
@@ -33,7 +33,7 @@ class ReduceLROnPlateau(Watcher):
         eps: a cut that would change the rate by no more is left out.
         scheduler: the scheme whose rate is cut; a constant rate by default.
         min_delta: Keras' name of an absolute `threshold`, instead of it.
-        verbose: 1 prints a line at each cut.
+        verbose: 1 or True prints a line at each cut.
         learning_rate: base rate; the optimizer's by default.
         per: the unit of `scheduler`.
 
@@ -50,7 +50,7 @@ class ReduceLROnPlateau(Watcher):
         [1.0, 1.0, 1.0, 0.5, 0.5]
     """
 
-    factor: Annotated[float, number("above 0 and below 1", lambda v: 0 < v < 1)] = 0.1
+    factor: Annotated[float, number("from 0 to below 1", lambda v: 0 <= v < 1)] = 0.1
     patience: CountOrZero = 10
     threshold: NotNegative = 1e-4
     threshold_mode: Literal["rel", "abs"] = "rel"
@@ -132,7 +132,7 @@ class GreedyLR(Watcher):
         window_size: the metric is the mean of its last so many values; 1 takes it as it is.
         reset_start: after so many falls in a row that end at `min_lr` all begins anew.
         scheduler: the scheme whose rate is changed; a constant rate by default.
-        verbose: 1 prints a line at each change.
+        verbose: 1 or True prints a line at each change.
         learning_rate: base rate; the optimizer's by default.
         per: the unit of `scheduler`.
 

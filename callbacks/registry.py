@@ -129,21 +129,27 @@ def get(name, **parameters):
 
     Args:
         name: of the scheme, such as "cosine_decay" or "CosineDecay"; the short one that
-            Transformers or timm has for it, such as "cosine"; or its class.
+            Transformers or timm has for it, such as "cosine"; or its class. A scheme is given back.
         **parameters: of the scheme, by its own names.
 
     Raises:
-        ValueError: the name is unknown, or a parameter is; the text lists those allowed.
+        ValueError: the name is unknown, or a parameter is; the text lists those allowed. Or there
+            are parameters for a scheme that is made already.
 
     Example:
         >>> get("cosine_decay", learning_rate=1.0, decay_steps=100).value(50)
         0.5
     """
-    if isinstance(name, str):
+    kind = name if isinstance(name, type) else type(name)
+    if kind.__name__ not in SCHEMES.values() or load(kind.__name__) is not kind:
         own = {**SCHEMES, **{cls: cls for cls in SCHEMES.values()}}
         known = {**SHORT, **{given: (cls, {}) for given, cls in own.items()}}
         cls, preset = find(name, known, what="learning-rate decay scheme")
         name, parameters = load(cls), {**preset, **parameters}
+    elif not isinstance(name, type):
+        if parameters:
+            raise ValueError(f"{kind.__name__} is made already: {', '.join(parameters)} come late.")
+        return name
     allowed = dict.fromkeys(parameter.name for parameter in fields(name))
     for parameter in parameters:
         find(parameter, allowed, what=f"parameter of {name.__name__}")

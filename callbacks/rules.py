@@ -77,6 +77,7 @@ def listed(text: str, fits: Callable[[Any], bool]) -> Rule:
     return Rule(holds, f"a list of numbers {text}".rstrip())
 
 
+SWITCH = Rule(lambda v: isinstance(v, numbers.Integral) and v in (0, 1), "True or False")
 Finite: TypeAlias = Annotated[float, number("that is finite", lambda v: True)]
 NotZero: TypeAlias = Annotated[float, number("other than 0", lambda v: v != 0)]
 Positive: TypeAlias = Annotated[float, number("above 0", lambda v: v > 0)]
@@ -84,7 +85,7 @@ NotNegative: TypeAlias = Annotated[float, number("from 0 up", lambda v: v >= 0)]
 Share: TypeAlias = Annotated[float, number("from 0 to 1", lambda v: 0 <= v <= 1)]
 Count: TypeAlias = Annotated[int, whole("from 1 up", lambda v: v >= 1)]
 CountOrZero: TypeAlias = Annotated[int, whole("from 0 up", lambda v: v >= 0)]
-Several: TypeAlias = Annotated[int, whole("from 2 up", lambda v: v >= 2)]
+Numbers: TypeAlias = Annotated[Sequence[float], listed("", lambda v: True)]
 OfStep: TypeAlias = Annotated[Callable[[int], float], Rule(callable, "a function of the step")]
 # Told by what it does: nothing here imports Keras.
 Led: TypeAlias = Annotated[
@@ -98,12 +99,14 @@ Unit: TypeAlias = Literal["step", "epoch"]
 
 
 def rule_of(annotation) -> Rule | None:
-    """The rule that stands in an annotation, alone or beside None.
+    """The rule that stands in an annotation, alone or beside None; that of a switch for `bool`.
 
     Example:
         >>> rule_of(Count), rule_of(Share | None), rule_of(int)
         (Rule(text='a whole number from 1 up'), Rule(text='a number from 0 to 1'), None)
     """
+    if annotation is bool:
+        return SWITCH
     for part in (annotation, *get_args(annotation)):
         for note in getattr(part, "__metadata__", ()):
             if isinstance(note, Rule):

@@ -5,10 +5,27 @@ from dataclasses import fields, is_dataclass
 from types import FunctionType
 
 import keras
+import numpy as np
 
 from .registry import PACKAGE
 
 registered = keras.saving.register_keras_serializable(PACKAGE)
+
+
+def plain(value):
+    """A parameter with Python's own numbers and lists where NumPy's were given.
+
+    Example:
+        >>> plain(np.float64(0.5)), plain(np.arange(3)), plain((np.int64(2), "step"))
+        (0.5, [0, 1, 2], (2, 'step'))
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if type(value) in (list, tuple):
+        return type(value)(plain(item) for item in value)
+    if type(value) is dict:
+        return {plain(key): plain(item) for key, item in value.items()}
+    return value
 
 
 def serialized(value):

@@ -1,5 +1,6 @@
 """A scheme's curve as a table, a picture, and a schedule for a compiled graph."""
 
+import warnings
 from abc import ABC
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ import pandas as pd
 from .curves import Curve
 from .drawing import described, draw
 from .serialization import is_saved
-from .spans import Span
+from .spans import Span, require_count
 from .table import SchemeSchedule, TableSchedule
+
+MANY = 100_000  # different rates, of which a configuration has megabytes
 
 
 class Shown(Curve, ABC):
@@ -19,6 +22,8 @@ class Shown(Curve, ABC):
     @contextmanager
     def _spanning(self, length: int, unit: str, steps_per_epoch: int | None) -> Generator[None]:
         """For a while, over a length of one's own."""
+        if steps_per_epoch is not None:
+            require_count("steps_per_epoch", steps_per_epoch)
         before = self._span
         epoch = before.steps_per_epoch if steps_per_epoch is None else steps_per_epoch
         self.over_span(Span(length, unit, epoch))
@@ -34,9 +39,13 @@ class Shown(Curve, ABC):
             steps: how many rows, from step 0.
             steps_per_epoch: batches an epoch, where steps and epochs come together.
 
+        Raises:
+            ValueError: a number is not whole, from 1 up; or steps_per_epoch is needed.
+
         Returns:
             Columns `step` or `epoch`, `learning_rate`, and `momentum` where the scheme drives it.
         """
+        require_count("steps", steps)
         count = range(steps)
         with self._spanning(steps, self.unit, steps_per_epoch):
             table: dict = {self.unit: count, "learning_rate": [self.value(t) for t in count]}
@@ -65,8 +74,10 @@ class Shown(Curve, ABC):
             steps_per_epoch: batches an epoch; needed where the scheme counts epochs.
 
         Raises:
-            ValueError: it is missing.
+            ValueError: a number is not whole, from 1 up; or steps_per_epoch is needed; or a rate is
+                no finite number.
         """
+        require_count("num_steps", num_steps)
         if self.clock == "epoch" and steps_per_epoch is None:
             raise ValueError(
                 f"steps_per_epoch: {type(self).__name__} counts epochs; how many steps make one?"
@@ -83,15 +94,16 @@ class Shown(Curve, ABC):
 
         It is exact at every step in every compiled graph, because it computes nothing there. What
         is saved is the scheme, from which the table is made again; of a scheme with a function that
-        is not registered at Keras the table itself.
+        is not registered at Keras the table itself, with a warning where that is large.
 
         Args:
             num_steps: length of the table; later steps keep its last rate.
             steps_per_epoch: batches an epoch; needed where the scheme counts epochs.
 
         Raises:
-            ValueError: `steps_per_epoch` is missing; the scheme has no rate to start from; or it
-                does what a schedule cannot: it drives the momentum, or watches a metric.
+            ValueError: `steps_per_epoch` is missing; the scheme has no rate to start from, or one
+                that is no finite number; or it does what a schedule cannot: it drives the momentum,
+                or watches a metric.
 
         Example:
             >>> import callbacks
@@ -99,6 +111,21 @@ class Shown(Curve, ABC):
             >>> [round(float(schedule(step)), 3) for step in range(4)]
             [0.1, 0.05, 0.0, 0.0]
         """
+        if is_saved(self):
+            return SchemeSchedule(self, num_steps, steps_per_epoch)
+        schedule = TableSchedule(self.table(num_steps, steps_per_epoch))
+        different = len(schedule.get_config()["rates"])
+        if different > MANY:
+            warnings.warn(
+                f"{type(self).__name__}: its function is not registered at Keras, so that a model "
+                f"is saved with {different:,} rates in its configuration. With "
+                "keras.saving.register_keras_serializable it is saved by name.",
+                stacklevel=2,
+            )
+        return schedule
+
+    def table(self, num_steps: int, steps_per_epoch: int | None = None) -> list[float]:
+        """The rates of `as_schedule`; refuses what a schedule cannot do, as that does."""
         name = type(self).__name__
         if self.watchers:
             raise ValueError(f"{name} needs the metrics of each epoch: use it as a callback.")
@@ -111,9 +138,7 @@ class Shown(Curve, ABC):
         if self.own_rate is None:
             self.refuse_base(f"learning_rate: {name} as a schedule has none to take it from.")
         try:
-            if is_saved(self):
-                return SchemeSchedule(self, num_steps, steps_per_epoch)
-            return TableSchedule(self.rates(num_steps, steps_per_epoch))
+            return self.rates(num_steps, steps_per_epoch)
         finally:
             if self.own_rate is None:
                 self.forget() if before is None else self.take_base(before)

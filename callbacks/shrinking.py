@@ -7,7 +7,7 @@ from typing import final
 from .base import LearningRateDecay, scheme
 from .forms import cosine, polynomial, restarts
 from .rules import Finite, NotNegative, Positive, Unit
-from .spans import total
+from .spans import SHARES, total
 
 
 @final
@@ -57,7 +57,8 @@ class CosineLRSchedule(LearningRateDecay):
     """A warm-up, then half cosines, each longer than the one before, and shrunk at both ends.
 
     Args:
-        warmup_updates: steps of a straight line up to the base rate.
+        warmup_updates: steps of a straight line up to the base rate; a float below 1 is a share of
+            the training.
         warmup_init_lr: where that starts; `min_lr` by default.
         min_lr: the rate at the end of the first cycle.
         t_mult: by how much each cycle is longer than the one before.
@@ -76,7 +77,7 @@ class CosineLRSchedule(LearningRateDecay):
         (1.0, 0.5, 0.5, 0.25)
     """
 
-    warmup_updates: NotNegative = 0
+    warmup_updates: NotNegative = field(default=0, metadata=SHARES)
     warmup_init_lr: NotNegative | None = None
     min_lr: NotNegative = 0.0
     t_mult: Positive = 1.0

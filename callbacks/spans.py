@@ -1,9 +1,11 @@
 """What a scheme takes from `fit`: how long the training is, and how many steps make an epoch."""
 
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
+
+from .rules import Count, rule_of
 
 NOTE, UNLESS = "taken from fit", "unless"
 SHARES = {NOTE: "shares"}  # on a parameter in which a float below 1 is a share of the training
@@ -79,19 +81,46 @@ def is_open(value: Any, note: str | None) -> bool:
     if note == "total":
         return value is None
     if note == "shares":
-        return any(map(is_share, value)) if isinstance(value, Sequence) else is_share(value)
+        several = isinstance(value, Sequence | Mapping)
+        return any(map(is_share, value)) if several else is_share(value)
     return False
 
 
 def filled(value: Any, total: float) -> Any:
     """A parameter that waited, with a length: a share is at least one step.
 
+    Beside shares, 1.0 is the whole, and 1 a step.
+
     Example:
         >>> filled(None, 90), filled(0.1, 90), filled([0.5, 80], 90), filled(0.1, 3)
         (90, 9, [45, 80], 1)
+        >>> filled([0.5, 1.0, 1], 90), filled({0.5: 0.1}, 90)
+        ([45, 90, 1], {45: 0.1})
     """
     if value is None:
         return total
+    if isinstance(value, Mapping):
+        return dict(zip(filled(list(value), total), value.values(), strict=True))
     if isinstance(value, Sequence):
-        return [filled(item, total) for item in value]
+        whole = any(map(is_share, value))
+        return [total if whole and _is_whole(item) else filled(item, total) for item in value]
     return max(1, round(value * total)) if is_share(value) else value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float) and value == 1.0
+
+
+def require_count(name: str, value: Any) -> None:
+    """Refuse what is no number of steps or epochs.
+
+    Raises:
+        ValueError: it is not a whole number from 1 up.
+
+    Example:
+        >>> require_count("steps", 3)
+    """
+    rule = rule_of(Count)
+    assert rule is not None
+    if not rule.fits(value):
+        raise ValueError(f"{name}: {value!r} is not {rule.text}.")

@@ -68,6 +68,12 @@ class WSDSchedule(LearningRateDecay):
         waves = 2 * self.num_cycles if self.decay_type == "cosine" else 1
         return self._above_least(DECAYS[self.decay_type](waves * fraction))
 
+    @property
+    def ends(self) -> float | None:
+        """The step of the least rate."""
+        stages = self.num_warmup_steps, self._stable, self.num_decay_steps
+        return None if self.takes_from_fit else sum(stages)
+
     def _above_least(self, factor: float) -> float:
         return self.base * max(0.0, factor * (1 - self.min_lr_ratio) + self.min_lr_ratio)
 
@@ -85,9 +91,9 @@ class TriStageLRSchedule(LearningRateDecay):
     """A straight line up to the base rate, a while there, and an exponential decay.
 
     Args:
-        warmup_steps: steps of the way up.
-        hold_steps: steps at the base rate.
-        decay_steps: steps of the way down.
+        warmup_steps: steps of the way up; a float below 1 is a share of the training.
+        hold_steps: steps at the base rate, or such a share.
+        decay_steps: steps of the way down, or such a share.
         phase_ratio: the shares of the three in `max_update`, instead of their steps.
         init_lr_scale: where it starts, as a share of the base rate.
         final_lr_scale: where it ends and stays, as a share of the base rate.
@@ -104,9 +110,9 @@ class TriStageLRSchedule(LearningRateDecay):
         [0.01, 1.0, 1.0, 0.5, 0.25]
     """
 
-    warmup_steps: NotNegative = 0
-    hold_steps: NotNegative = 0
-    decay_steps: NotNegative = 0
+    warmup_steps: NotNegative = field(default=0, metadata=SHARES)
+    hold_steps: NotNegative = field(default=0, metadata=SHARES)
+    decay_steps: NotNegative = field(default=0, metadata=SHARES)
     phase_ratio: (
         Annotated[
             Sequence[float],
@@ -124,6 +130,11 @@ class TriStageLRSchedule(LearningRateDecay):
     def check_lengths(self) -> None:
         """There are steps to fall in."""
         self._require("decay_steps", self._phases[2] > 0, "above 0")
+
+    @property
+    def ends(self) -> float | None:
+        """The step of the last rate."""
+        return None if self.takes_from_fit else sum(self._phases)
 
     @property
     def _phases(self) -> Sequence[float]:

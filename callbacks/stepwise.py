@@ -3,10 +3,10 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import field
-from typing import final
+from typing import Annotated, final
 
 from .base import LearningRateDecay, scheme
-from .rules import Count, CountOrZero, Finite, Share, Unit
+from .rules import Count, CountOrZero, Finite, Numbers, Share, Unit, listed
 from .spans import SHARES, total
 
 
@@ -30,8 +30,8 @@ class PiecewiseConstantDecay(LearningRateDecay):
         (0.1, 0.05, 0.01)
     """
 
-    boundaries: Sequence[float] = field(metadata=SHARES)
-    values: Sequence[float]
+    boundaries: Numbers = field(metadata=SHARES)
+    values: Numbers
     per: Unit = field(default="step", kw_only=True)
 
     def check_lengths(self) -> None:
@@ -79,7 +79,8 @@ class MultiStepLR(LearningRateDecay):
     """`base * gamma ** (milestones reached)`; a milestone that is named twice cuts twice.
 
     Args:
-        milestones: epochs of the cuts, in any order; floats below 1 are shares of the training.
+        milestones: epochs of the cuts, in any order; floats below 1 are shares of the training, and
+            so is a 1.0 among them.
         gamma: the factor of a cut.
         learning_rate: base rate; the optimizer's by default.
         per: "epoch" (default) or "step".
@@ -92,12 +93,10 @@ class MultiStepLR(LearningRateDecay):
         0.25
     """
 
-    milestones: Sequence[float] = field(metadata=SHARES)
+    milestones: Annotated[
+        Sequence[float], listed("from 0 up", lambda v: min(v, default=0) >= 0)
+    ] = field(metadata=SHARES)
     gamma: Finite = 0.1
-
-    def check_lengths(self) -> None:
-        """Milestones are steps."""
-        self._require("milestones", all(m >= 0 for m in self.milestones), "epochs from 0 up")
 
     def value(self, step: int) -> float:
         """The rate after `step` epochs."""

@@ -44,9 +44,12 @@ def descent(rates: np.ndarray, losses: np.ndarray, share: float) -> float:
     means = smoothed(losses, share)
     finite = np.isfinite(means)
     rates, losses, means = rates[finite], losses[finite], means[finite]
+    if not len(finite):
+        raise ValueError("The range test has no steps yet; run fit with it first.")
     if len(means) < 2 * WARM_UP:
         raise ValueError(
-            f"The range test has fewer than {2 * WARM_UP} steps; run fit with it first."
+            f"The range test has fewer than {2 * WARM_UP} steps with a finite loss: {len(means)}. "
+            "Take more num_steps, or a smaller min_learning_rate."
         )
     last = int(means.argmin())
     if last < WARM_UP + 2:
@@ -155,7 +158,7 @@ def of_fastai(name: str, rates: np.ndarray, losses: np.ndarray) -> float:
     if len(wrong):
         rates, means = rates[: wrong[0]], means[: wrong[0]]
     if len(means) < 2 * WARM_UP:
-        raise ValueError(f"The range test has too few steps for {name}; run fit with it first.")
+        raise ValueError(f"The range test has too few steps for {name}; take more num_steps.")
     return OF_FASTAI[name](rates, means)
 
 

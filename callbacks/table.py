@@ -32,18 +32,24 @@ class TableSchedule(_Table):
 
     Args:
         rates: the rate of each step from 0 on.
+        counts: for how many steps each holds; for one by default.
 
     Example:
-        >>> float(TableSchedule([0.5, 0.25])(7))
-        0.25
+        >>> schedule = TableSchedule([0.5, 0.25], counts=[3, 1])
+        >>> [float(schedule(step)) for step in (0, 2, 3, 9)]
+        [0.5, 0.5, 0.25, 0.25]
     """
 
-    def __init__(self, rates: Sequence[float]):
-        super().__init__(rates)
+    def __init__(self, rates: Sequence[float], counts: Sequence[int] | None = None):
+        super().__init__(rates if counts is None else np.repeat(rates, counts))
 
     def get_config(self):
-        """The table."""
-        return {"rates": self.rates.tolist()}
+        """The table, in which rates that stay stand once."""
+        begins = np.flatnonzero(np.diff(self.rates, prepend=np.nan))
+        if len(begins) == len(self.rates):
+            return {"rates": self.rates.tolist()}
+        counts = np.diff(begins, append=len(self.rates))
+        return {"rates": self.rates[begins].tolist(), "counts": counts.tolist()}
 
 
 @final
@@ -56,6 +62,9 @@ class SchemeSchedule(_Table):
         num_steps: length of the table.
         steps_per_epoch: batches an epoch, where the scheme counts epochs.
 
+    Raises:
+        ValueError: as `scheme.as_schedule`, which is short for it.
+
     Example:
         >>> import callbacks
         >>> schedule = SchemeSchedule(callbacks.StepLR(1, learning_rate=0.5), 4, 2)
@@ -64,7 +73,7 @@ class SchemeSchedule(_Table):
     """
 
     def __init__(self, scheme, num_steps: int, steps_per_epoch: int | None = None):
-        super().__init__(scheme.rates(num_steps, steps_per_epoch))
+        super().__init__(scheme.table(num_steps, steps_per_epoch))
         self.scheme, self.num_steps, self.steps_per_epoch = scheme, num_steps, steps_per_epoch
 
     def get_config(self):

@@ -9,7 +9,7 @@ from .base import LearningRateDecay, scheme
 from .forms import half_cosine, polynomial, restarts
 from .noise import Noisy
 from .rules import CountOrZero, Finite, NotNegative, Positive
-from .spans import SHARES, total
+from .spans import SHARES, Span, total
 
 
 @dataclass(eq=False)
@@ -44,16 +44,30 @@ class TimmScheduler(Noisy, LearningRateDecay, ABC):
         return rate * (1 + self.noise(step))
 
 
-@dataclass(eq=False)
-class Cycles(TimmScheduler, ABC):
-    """Cycles, each from the base rate down to `lr_min`, maybe longer and lower than the last."""
+class Lasting(TimmScheduler, ABC):
+    """A scheme that has a length."""
 
-    t_initial: Positive = total()
-    lr_min: NotNegative = 0.0
-    cycle_mul: Positive = 1.0
-    cycle_decay: Finite = 1.0
-    cycle_limit: CountOrZero = 1
-    warmup_prefix: bool = False
+    t_initial: float
+
+    def over_span(self, span: Span) -> None:
+        """Of a training it has what a warm-up before it leaves."""
+        super().over_span(span)
+        if self.after_warmup and "t_initial" in self._open and not self.missing:
+            self.t_initial = max(self.t_initial - self.warmup_t, 1)
+            self.check_lengths()
+
+
+class Cycles(Lasting, ABC):
+    """Cycles, each from the base rate down to `lr_min`, maybe longer and lower than the last.
+
+    Each scheme has these parameters in the order that they have in timm.
+    """
+
+    lr_min: float
+    cycle_mul: float
+    cycle_decay: float
+    cycle_limit: int
+    warmup_prefix: bool
 
     @property
     def after_warmup(self) -> bool:
@@ -79,7 +93,8 @@ class CosineLRScheduler(Cycles):
     """Half cosines from the base rate to `lr_min`, with a warm-up, k-decay and noise.
 
     Args:
-        t_initial: length of the first cycle; that of the training by default.
+        t_initial: length of the first cycle; by default that of the training, or what
+            `warmup_prefix` leaves of it.
         lr_min: the rate at the end of each cycle, and after the last.
         cycle_mul: by how much each cycle is longer than the one before.
         cycle_decay: by how much each starts lower.
@@ -105,7 +120,13 @@ class CosineLRScheduler(Cycles):
         (0.5, 0.5, 0.25, 0.0)
     """
 
-    k_decay: NotNegative = 1.0
+    t_initial: Positive = total()
+    lr_min: NotNegative = 0.0
+    cycle_mul: Positive = 1.0
+    cycle_decay: Finite = 1.0
+    cycle_limit: CountOrZero = 1
+    warmup_prefix: bool = field(default=False, kw_only=True)
+    k_decay: NotNegative = field(default=1.0, kw_only=True)
 
     def height(self, fraction: float) -> float:
         """How high the curve is within a cycle."""
@@ -118,7 +139,8 @@ class TanhLRScheduler(Cycles):
     """Falls along a hyperbolic tangent: stays up, falls, and stays down.
 
     Args:
-        t_initial: length of the first cycle; that of the training by default.
+        t_initial: length of the first cycle; by default that of the training, or what
+            `warmup_prefix` leaves of it.
         lb: the tangent's argument at the start of a cycle, below `ub`.
         ub: its argument at the end.
         lr_min: the rate to which each cycle falls, and after the last.
@@ -126,7 +148,8 @@ class TanhLRScheduler(Cycles):
         cycle_decay: by how much each starts lower.
         cycle_limit: how many there are.
         warmup_prefix: whether the cycles begin after the warm-up; else they run on below it.
-        warmup_t: length of a straight line to the first rate of the scheme; 0 has none.
+        warmup_t: length of a straight line to the first rate of the scheme; 0 has none, and a float
+            below 1 is a share of the training.
         warmup_lr_init: where that line starts.
         noise_range_t: where the rate has noise; this and what follows is as in `NoisyLR`.
         noise_pct: its limit.
@@ -144,8 +167,14 @@ class TanhLRScheduler(Cycles):
         (1.0, 0.5, 0.0)
     """
 
+    t_initial: Positive = total()
     lb: Finite = -7.0
     ub: Finite = 3.0
+    lr_min: NotNegative = 0.0
+    cycle_mul: Positive = 1.0
+    cycle_decay: Finite = 1.0
+    cycle_limit: CountOrZero = 1
+    warmup_prefix: bool = field(default=False, kw_only=True)
 
     def __post_init__(self):
         super().__post_init__()
@@ -167,7 +196,8 @@ class PolyLRScheduler(Cycles):
     """Powers of the time that is left in a cycle, with a warm-up, k-decay and noise.
 
     Args:
-        t_initial: length of the first cycle; that of the training by default.
+        t_initial: length of the first cycle; by default that of the training, or what
+            `warmup_prefix` leaves of it.
         power: 1 is a straight line; below 1 the rate stays up for longer.
         lr_min: the rate at the end of each cycle, and after the last.
         cycle_mul: by how much each cycle is longer than the one before.
@@ -193,8 +223,14 @@ class PolyLRScheduler(Cycles):
         0.25
     """
 
+    t_initial: Positive = total()
     power: Finite = 0.5
-    k_decay: NotNegative = 1.0
+    lr_min: NotNegative = 0.0
+    cycle_mul: Positive = 1.0
+    cycle_decay: Finite = 1.0
+    cycle_limit: CountOrZero = 1
+    warmup_prefix: bool = field(default=False, kw_only=True)
+    k_decay: NotNegative = field(default=1.0, kw_only=True)
 
     def __post_init__(self):
         super().__post_init__()

@@ -1,13 +1,15 @@
 """timm's schemes in steps and in stages, with a warm-up before them and with noise."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import field
 from typing import Annotated, Literal, final
 
 from .base import scheme
 from .forms import DECAYS, share
-from .rules import Finite, NotNegative, Positive, Rule, listed, number
-from .timm import TimmScheduler
+from .rules import Finite, NotNegative, Numbers, Positive, Rule, number
+from .spans import SHARES, is_share, total
+from .timm import Lasting, TimmScheduler
 
 
 @final
@@ -19,7 +21,8 @@ class StepLRScheduler(TimmScheduler):
         decay_t: length between two cuts.
         decay_rate: the factor of a cut.
         warmup_prefix: whether the time is counted from the end of the warm-up.
-        warmup_t: length of a straight line to the base rate; 0 has none.
+        warmup_t: length of a straight line to the base rate; 0 has none, and a float below 1 is a
+            share of the training.
         warmup_lr_init: where that line starts.
         noise_range_t: where the rate has noise; this and what follows is as in `NoisyLR`.
         noise_pct: its limit.
@@ -39,7 +42,7 @@ class StepLRScheduler(TimmScheduler):
 
     decay_t: Positive
     decay_rate: Finite = 1.0
-    warmup_prefix: bool = True
+    warmup_prefix: bool = field(default=True, kw_only=True)
 
     @property
     def after_warmup(self) -> bool:
@@ -57,10 +60,12 @@ class MultiStepLRScheduler(TimmScheduler):
     """`base * decay_rate ** (milestones reached)`, each one epoch before its number.
 
     Args:
-        decay_t: the milestones, ascending; one of m cuts at m - 1, as timm's always did.
+        decay_t: the milestones, ascending; one of m cuts at m - 1, as timm's always did. Floats
+            below 1 are shares of the training.
         decay_rate: the factor of a cut.
         warmup_prefix: whether the time is counted from the end of the warm-up.
-        warmup_t: length of a straight line to the base rate; 0 has none.
+        warmup_t: length of a straight line to the base rate; 0 has none, and a float below 1 is a
+            share of the training.
         warmup_lr_init: where that line starts.
         noise_range_t: where the rate has noise; this and what follows is as in `NoisyLR`.
         noise_pct: its limit.
@@ -78,9 +83,14 @@ class MultiStepLRScheduler(TimmScheduler):
         (1.0, 0.5, 0.25)
     """
 
-    decay_t: Annotated[Sequence[float], listed("ascending", lambda v: list(v) == sorted(v))]
+    decay_t: Numbers = field(metadata=SHARES)
     decay_rate: Finite = 1.0
-    warmup_prefix: bool = True
+    warmup_prefix: bool = field(default=True, kw_only=True)
+
+    def check_lengths(self) -> None:
+        """Milestones ascend."""
+        ascending = list(self.decay_t) == sorted(self.decay_t)
+        self._require("decay_t", ascending, "a list of numbers ascending")
 
     @property
     def after_warmup(self) -> bool:
@@ -101,12 +111,13 @@ SHAPE = Rule(
 
 @final
 @scheme
-class WSDLRScheduler(TimmScheduler):
+class WSDLRScheduler(Lasting):
     """Warm-up, a stable phase, and a decay to `lr_min`.
 
     Args:
-        t_initial: length of the stable phase and the decay together, after the warm-up.
-        decay_t: length of the decay, at most `t_initial`.
+        t_initial: length of the stable phase and the decay together, after the warm-up; by default
+            what that leaves of the training.
+        decay_t: length of the decay, at most `t_initial`; a float below 1 is a share of that.
         lr_min: the rate at the end, and after it.
         stable_fn: "constant"; "rsqrt" falls as `(1 + t / stable_timescale) ** -0.5`; "power" with
             `-stable_power` as the exponent. It goes on falling through the decay.
@@ -117,7 +128,8 @@ class WSDLRScheduler(TimmScheduler):
             reach `lr_min`), or a function of one's own from 1 to 0.
         decay_power: for "power".
         decay_ratio: for "exp".
-        warmup_t: length of a straight line to the base rate; 0 has none.
+        warmup_t: length of a straight line to the base rate; 0 has none, and a float below 1 is a
+            share of the training.
         warmup_lr_init: where that line starts.
         noise_range_t: where the rate has noise; this and what follows is as in `NoisyLR`.
         noise_pct: its limit.
@@ -136,8 +148,8 @@ class WSDLRScheduler(TimmScheduler):
         [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
     """
 
-    t_initial: Positive
-    decay_t: Positive
+    t_initial: Positive = total()
+    decay_t: Positive = 0.2  # as timm's `create_scheduler_v2` has it
     lr_min: NotNegative = 0.0
     stable_fn: Literal["constant", "rsqrt", "power"] = "constant"
     stable_timescale: Positive | None = None
@@ -148,15 +160,29 @@ class WSDLRScheduler(TimmScheduler):
 
     def __post_init__(self):
         super().__post_init__()
-        self._require("decay_t", self.decay_t <= self.t_initial, "at most t_initial")
         timed = self.stable_fn == "constant" or bool(self.stable_timescale or self.warmup_t)
         self._require("stable_timescale", timed, "given, and there is no warmup_t to take")
+
+    def check_lengths(self) -> None:
+        """The decay is at most all."""
+        self._require("decay_t", self._falling <= self.t_initial, "at most t_initial")
+
+    @property
+    def ends(self) -> float | None:
+        """The step of the least rate."""
+        return None if self.takes_from_fit else self.warmup_t + self.t_initial
+
+    @property
+    def _falling(self) -> float:
+        """The steps of the decay."""
+        short = is_share(self.decay_t)
+        return max(1, round(self.decay_t * self.t_initial)) if short else self.decay_t
 
     def curve(self, step: float) -> float:
         """The rate without warm-up and noise."""
         stable = max(self.base * self._stable(step), self.lr_min)
-        decaying = step - (self.t_initial - self.decay_t)
-        left = self._decay(share(decaying, self.decay_t)) if decaying > 0 else 1.0
+        decaying = step - (self.t_initial - self._falling)
+        left = self._decay(share(decaying, self._falling)) if decaying > 0 else 1.0
         return self.lr_min + (stable - self.lr_min) * left
 
     def _stable(self, step: float) -> float:

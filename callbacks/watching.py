@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 import pandas as pd
@@ -12,7 +12,7 @@ import pandas as pd
 from .base import LearningRateDecay
 from .composite import Composite
 from .monitoring import direction_of
-from .rules import CountOrZero
+from .rules import Rule
 
 BETTER = {
     ("min", "rel"): lambda metric, best, threshold: metric < best * (1 - threshold),
@@ -21,6 +21,8 @@ BETTER = {
     ("max", "abs"): lambda metric, best, threshold: metric > best + threshold,
 }
 WORST = {"min": math.inf, "max": -math.inf}
+Metric = Annotated[str, Rule(lambda v: isinstance(v, str), "the name of a metric in the logs")]
+Lines = Annotated[int, Rule(lambda v: isinstance(v, int) and v >= 0, "0, 1, False or True")]
 
 
 @dataclass(eq=False)
@@ -30,11 +32,11 @@ class Watcher(Composite, ABC):
     In a scheme of schemes it sees the metric in the epochs in which it is at work.
     """
 
-    monitor: str = "val_loss"
+    monitor: Metric = "val_loss"
     mode: Literal["auto", "min", "max"] = "auto"
 
     scheduler: LearningRateDecay | None = field(default=None, kw_only=True)
-    verbose: CountOrZero = field(default=0, kw_only=True)
+    verbose: Lines = field(default=0, kw_only=True)
 
     def __post_init__(self):
         self._watched: keras.Model | None = None
@@ -42,6 +44,7 @@ class Watcher(Composite, ABC):
         if self.scheduler is None:
             self.per, self._ticks, self._same = self.per or "epoch", (), True
             LearningRateDecay.__post_init__(self)
+            self._require("smooth", not self.smooth, "possible without a scheduler to be smooth")
         else:
             super().__post_init__()
         self.reset()
@@ -87,9 +90,9 @@ class Watcher(Composite, ABC):
     def recall_memory(self, memory: Sequence[float]) -> None:
         """Go on from there."""
 
-    def forget(self) -> None:
+    def forget_itself(self) -> None:
         """Begin anew: no cuts, nothing seen."""
-        super().forget()
+        super().forget_itself()
         self.reset()
 
     def direction(self) -> Literal["min", "max"]:
@@ -131,7 +134,7 @@ class Watcher(Composite, ABC):
         if self.clock == "step" and rates is None:
             raise ValueError("rates: the scheme counts steps; give the recorded rates too.")
         self.reset()
-        self._leader = None  # the next training goes on from here, with whatever optimizer
+        self.led_by = None  # the next training goes on from here, with whatever optimizer
         curve = []
         for epoch, metric in enumerate(metrics):
             curve.append(self.value(epoch) if rates is None else rates[epoch])

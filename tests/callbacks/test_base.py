@@ -60,6 +60,14 @@ def test_a_product_is_a_chain():
         cosine * 2
 
 
+def test_the_legend_numbers_what_looks_the_same():
+    axes = Figure().subplots()
+    for factor in (0.9, 0.5, 0.1):
+        callbacks.LambdaLR(lambda epoch, factor=factor: factor**epoch).plot(5, ax=axes)
+    labels = [text.get_text() for text in axes.get_legend().texts]
+    assert labels == [f"LambdaLR(<lambda>){end}" for end in ("", " (2)", " (3)")]
+
+
 def test_the_legend_tells_schemes_of_one_class_apart_and_the_momentum_has_its_axis():
     axes = Figure().subplots()
     for size in (3, 5):

@@ -96,6 +96,9 @@ def test_losses_are_those_of_single_batches():
         ({"max_learning_rate": 1e-9}, "max_learning_rate"),
         ({"num_steps": 1}, "num_steps"),
         ({"smoothing": 1.0}, "smoothing"),
+        ({"smoothing": "much"}, "smoothing"),
+        ({"stop_factor": 1.0}, "stop_factor"),
+        ({"stop_factor": "4"}, "stop_factor"),
     ],
 )
 def test_bad_parameters_fail_at_construction(parameters, culprit):
@@ -121,6 +124,40 @@ def test_a_fit_that_is_too_short_is_refused_and_run_goes_on_through_the_data():
     assert 1e-4 < finder.suggestion < 1.0
     assert int(model.optimizer.iterations) == 0
     assert float(model.optimizer.learning_rate) == pytest.approx(0.0123)
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_a_test_that_is_interrupted_leaves_the_model_as_it_was(scheduled):
+    schedule = callbacks.CosineDecay(0.01, 1000).as_schedule(1000)
+    model = build(keras.optimizers.SGD(schedule if scheduled else 0.0123))
+    before = [v.numpy() for v in model.variables]
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 5:
+                raise KeyboardInterrupt
+
+    finder = callbacks.LearningRateFinder(1e-3, 1.0, num_steps=60)
+    with pytest.raises(KeyboardInterrupt):
+        finder.run(model, X, Y, batch_size=16, callbacks=[Interrupt()])
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.path)
+    assert int(model.optimizer.iterations) == 0
+    if scheduled:
+        assert model.optimizer._learning_rate is schedule
+    else:
+        assert float(model.optimizer.learning_rate) == pytest.approx(0.0123)
+
+
+def test_without_enough_losses_it_says_what_is_missing():
+    finder = callbacks.LearningRateFinder(1e-5, 1.0, num_steps=10)
+    finder.run(build(keras.optimizers.SGD(0.1)), X, Y)
+    with pytest.raises(ValueError, match=r"fewer than 20 steps with a finite loss: 10.*num_steps"):
+        finder.suggestion  # noqa: B018
+    finder = callbacks.LearningRateFinder(1e-5, 1.0)
+    finder.run(build(keras.optimizers.SGD(0.1)), X * np.nan, Y)
+    with pytest.raises(ValueError, match="fewer than 20 steps with a finite loss: 0"):
+        finder.suggestion  # noqa: B018
 
 
 def test_a_test_that_did_not_get_through_suggests_nothing():

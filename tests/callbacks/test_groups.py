@@ -81,6 +81,14 @@ def test_one_of_a_multi_optimizer_may_be_led_alone():
     np.testing.assert_allclose(seen, [[0.4, 0.1]] * 4 + [[0.4, 0.05]] * 4, rtol=1e-6)
 
 
+def test_one_of_a_multi_optimizer_may_be_named_as_in_the_logs():
+    model, parts = two_groups()
+    seen, _ = train(model, parts, callbacks.StepLR(1, gamma=0.5, optimizer=parts[1].name))
+    np.testing.assert_allclose(seen, [[0.4, 0.1]] * 4 + [[0.4, 0.05]] * 4, rtol=1e-6)
+    with pytest.raises(ValueError, match=rf"optimizer of the model: 'fast'.*{parts[1].name}"):
+        train(model, parts, callbacks.StepLR(1, optimizer="fast"))
+
+
 def test_optimizers_that_a_function_chooses():
     model, _ = two_groups()
     parts = [keras.optimizers.SGD(0.4), keras.optimizers.SGD(0.1)]
@@ -165,6 +173,28 @@ def test_a_variable_of_a_layer_follows_a_scheme():
     expected = [callbacks.CosineDecay(2.0, 8).value(t) for t in (3, 7)]
     np.testing.assert_allclose(history.history["scale"], expected, rtol=1e-6)
     assert float(variable) == pytest.approx(expected[-1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("CyclicMomentumSGD", "momentum"), ("CyclicMomentumAdam", "beta_1")]
+)
+def test_the_momentum_is_led_by_its_usual_name(kind, name):
+    optimizer = getattr(callbacks, kind)(0.1, **{name: 0.8})
+    lead = callbacks.Lead(name, callbacks.StepLR(1, gamma=0.5))
+    watch, history = fit(linear_model(optimizer), lead, 2)
+    np.testing.assert_allclose(watch.momenta, [0.8] * 4 + [0.4] * 4, rtol=1e-6)
+    np.testing.assert_allclose(history.history[name], [0.8, 0.4], rtol=1e-6)
+
+
+def test_what_is_no_single_number_or_is_not_there_is_refused():
+    model = linear_model(callbacks.CyclicMomentumSGD(0.1))
+    scheme = callbacks.StepLR(1)
+    with pytest.raises(ValueError, match=r"^variable: 'kernel' has the shape \(1, 1\)"):
+        fit(model, callbacks.Lead(model.layers[0].kernel, scheme))
+    with pytest.raises(ValueError, match=r"'iteration' has the shape \(\) and the dtype int"):
+        fit(model, callbacks.Lead(model.optimizer.iterations, scheme))
+    with pytest.raises(ValueError, match="this CyclicMomentumSGD was made without weight_decay"):
+        fit(model, callbacks.Lead("weight_decay", scheme))
 
 
 def test_a_number_that_is_no_variable_is_refused_by_name():

@@ -119,6 +119,78 @@ def test_a_saved_model_remembers_what_the_plateau_saw(tmp_path, suffix):
     np.testing.assert_allclose(rates, whole[3:], rtol=1e-6)
 
 
+@pytest.mark.parametrize("recalls", ["plateau", "whole"])
+def test_a_plateau_in_another_scheme_recalls_too(tmp_path, recalls):
+    def scheme(**options):
+        inner = plateau(**options)
+        return inner, callbacks.Warmup(inner, 1, start=0.5)
+
+    whole = fit(linear_model(keras.optimizers.SGD(0.4)), scheme()[1], 7)[1].history["learning_rate"]
+    model = linear_model(keras.optimizers.SGD(0.4))
+    fit(model, scheme()[1], 4)
+    model.save(tmp_path / "model.keras")
+    inner, outer = scheme(learning_rate=0.4)
+    (inner if recalls == "plateau" else outer).recall(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    rates = fit(loaded, outer, 7, initial_epoch=4)[1].history["learning_rate"]
+    np.testing.assert_allclose(rates, whole[4:], rtol=1e-6)
+
+
+def test_each_of_two_plateaus_recalls_what_it_saw(tmp_path):
+    def two(**options):
+        slow = callbacks.ReduceLROnPlateau("loss", mode="max", patience=2, factor=0.1, **options)
+        fast = callbacks.ReduceLROnPlateau("loss", mode="max", patience=0, factor=0.5)
+        return slow * fast
+
+    whole = fit(linear_model(keras.optimizers.SGD(0.4)), two(), 7)[1].history["learning_rate"]
+    model = linear_model(keras.optimizers.SGD(0.4))
+    fit(model, two(), 4)
+    model.save(tmp_path / "model.keras")
+    scheme = two(learning_rate=0.4)
+    scheme.recall(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    rates = fit(loaded, scheme, 7, initial_epoch=4)[1].history["learning_rate"]
+    np.testing.assert_allclose(rates, whole[4:], rtol=1e-6)
+    assert len(set(whole[4:])) > 1
+
+
+@pytest.mark.parametrize("first", ["lead", "backup"])
+def test_a_plateau_of_another_number_forgets_nothing(tmp_path, first):
+    def run(more=(), backup="backup"):
+        model = linear_model(callbacks.CyclicMomentumSGD(0.4, momentum=0.0, weight_decay=0.1))
+        scheme = callbacks.ReduceLROnPlateau("loss", mode="max", patience=1, factor=0.5)
+        keeper = keras.callbacks.BackupAndRestore(tmp_path / backup)
+        order = [callbacks.Lead("weight_decay", scheme), keeper]
+        order = order if first == "lead" else order[::-1]
+        return model, fit(model, order[0], 7, [order[1], *more])[1].history
+
+    _, whole = run(backup="whole")
+    with pytest.raises(_Killed):
+        run([kill_at(4)])
+    model, rest = run()
+    np.testing.assert_allclose(rest["weight_decay"], whole["weight_decay"][4:], rtol=1e-6)
+    assert len(set(rest["weight_decay"])) > 1
+    model.save(tmp_path / "model.keras")
+    scheme = callbacks.ReduceLROnPlateau("loss", mode="max", factor=0.5, learning_rate=0.1)
+    scheme.recall(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    history = fit(loaded, callbacks.Lead("weight_decay", scheme), 1)[1].history
+    assert history["weight_decay"][0] < 0.1 * 0.5**2
+    scheme.recall(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="holds 0 memories of a plateau that led 'learning_rate'"):
+        fit(loaded, scheme, 1)
+
+
+def test_a_file_of_another_training_takes_nothing_from_a_plateau(tmp_path):
+    plain = linear_model(keras.optimizers.SGD(0.4))
+    fit(plain, callbacks.ConstantLR(1.0), 1)
+    plain.save_weights(tmp_path / "plain.weights.h5")
+    model, scheme = linear_model(keras.optimizers.SGD(0.4)), plateau()
+    fit(model, scheme, 2)
+    model.load_weights(tmp_path / "plain.weights.h5")
+    assert scheme.cut == 0.5
+
+
 def test_a_file_without_a_memory_is_said_to_have_none_and_loads_as_ever(tmp_path):
     model = linear_model(keras.optimizers.Adam(0.4))
     fit(model, callbacks.StepLR(3), 1)

@@ -31,6 +31,20 @@ def test_the_plateau_names_the_metrics_there_are():
         fit(linear_model(keras.optimizers.SGD(0.5)), callbacks.ReduceLROnPlateau())
 
 
+def test_a_factor_of_0_is_pytorchs():
+    torch = pytest.importorskip("torch")
+    metrics = [3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0]
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    options = {"factor": 0.0, "patience": 1, "min_lr": 0.01}
+    theirs, rates = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **options), [0.5]
+    for metric in metrics:
+        theirs.step(metric)
+        rates.append(optimizer.param_groups[0]["lr"])
+    ours = callbacks.ReduceLROnPlateau(learning_rate=0.5, **options).replay(metrics)
+    assert ours["learning_rate"].tolist() == rates
+    assert rates[-1] == 0.01
+
+
 def told(metrics, monitor="val_accuracy"):
     """A callback that writes a metric into the logs; None leaves it out, as without validation."""
 

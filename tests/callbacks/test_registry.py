@@ -56,6 +56,52 @@ def test_both_names_give_the_scheme(name):
         assert type(callbacks.get(known, **parameters)) is type(scheme)
 
 
+def test_a_scheme_passes_through_and_what_is_none_is_refused():
+    scheme = callbacks.StepLR(3)
+    assert callbacks.get(scheme) is scheme
+    with pytest.raises(ValueError, match="StepLR is made already: gamma"):
+        callbacks.get(scheme, gamma=0.5)
+    for wrong in (5, None, callbacks.LearningRateFinder, str):
+        with pytest.raises(ValueError, match=r"^Unknown learning-rate decay scheme: "):
+            callbacks.get(wrong)
+
+
+def positional(cls):
+    return [field.name for field in dataclasses.fields(cls) if not field.kw_only]
+
+
+# `inspect.signature` of timm 1.0.31, up to the first parameter that is by name only here.
+TIMM_ORDER = {
+    "CosineLRScheduler": ["t_initial", "lr_min", "cycle_mul", "cycle_decay", "cycle_limit"],
+    "TanhLRScheduler": [
+        *("t_initial", "lb", "ub", "lr_min", "cycle_mul", "cycle_decay", "cycle_limit")
+    ],
+    "PolyLRScheduler": ["t_initial", "power", "lr_min", "cycle_mul", "cycle_decay", "cycle_limit"],
+    "StepLRScheduler": ["decay_t", "decay_rate"],
+    "MultiStepLRScheduler": ["decay_t", "decay_rate"],
+    "WSDLRScheduler": [
+        *("t_initial", "decay_t", "lr_min", "stable_fn", "stable_timescale", "stable_power"),
+        *("decay_fn", "decay_power", "decay_ratio"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TIMM_ORDER)
+def test_parameters_without_their_names_are_timms(name):
+    assert positional(getattr(callbacks, name)) == TIMM_ORDER[name]
+
+
+def test_parameters_without_their_names_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    theirs = {**vars(torch.optim.lr_scheduler), "SWALR": torch.optim.swa_utils.SWALR}
+    known = (set(EXAMPLES) & set(theirs)) - {"ReduceLROnPlateau"}  # ours begins as Keras' does
+    assert len(known) >= 15
+    for name in known:
+        names = list(inspect.signature(theirs[name]).parameters)
+        expected = [n for n in names if n not in ("optimizer", "last_epoch", "verbose")]
+        assert positional(getattr(callbacks, name)) == expected, name
+
+
 def test_unknown_names_are_answered_with_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'cosine_decay'"):
         callbacks.get("cosine_decy")

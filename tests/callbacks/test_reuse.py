@@ -113,6 +113,47 @@ def test_the_plateau_that_was_replayed_keeps_its_cuts():
     assert watch.rates == [0.25] * 4
 
 
+def test_a_plateau_that_led_alone_forgets_in_another_scheme_and_what_was_replayed_stays():
+    def rates_of(scheme):
+        return fit(linear_model(keras.optimizers.SGD(0.5)), scheme, epochs=3)[0].rates[::4]
+
+    plateau = PLATEAU["ReduceLROnPlateau"]()
+    warm = callbacks.Warmup(plateau, 1, start=0.5)
+    assert rates_of(plateau) == [0.5, 0.5, 0.25]
+    assert rates_of(warm) == [0.25, 0.5, 0.5]
+    assert rates_of(plateau) == [0.5, 0.5, 0.25]
+    plateau.replay([3.0, 2.0])
+    assert rates_of(warm) == [0.125, 0.25, 0.25]
+
+
+def test_a_scheme_that_led_one_number_begins_anew_with_another():
+    scheme = callbacks.StepLR(1, gamma=0.5)
+    model = linear_model(callbacks.CyclicMomentumSGD(0.4, momentum=0.8))
+    fit(model, scheme, epochs=2)
+    with pytest.raises(ValueError, match=r"has taken 8 steps, so its momentum may not"):
+        fit(model, callbacks.Lead("momentum", scheme))
+    fresh = linear_model(callbacks.CyclicMomentumSGD(0.4, momentum=0.8))
+    watch, _ = fit(fresh, callbacks.Lead("momentum", scheme), epochs=2)
+    np.testing.assert_allclose(watch.momenta, [0.8] * 4 + [0.4] * 4, rtol=1e-6)
+    again, _ = fit(fresh, callbacks.Lead("momentum", scheme), epochs=3, initial_epoch=2)
+    np.testing.assert_allclose(again.momenta, [0.2] * 4, rtol=1e-6)
+
+
+def test_a_training_that_was_refused_at_its_start_gives_no_base():
+    scheme, used = callbacks.StepLR(1), linear_model(keras.optimizers.SGD(0.1))
+    used.fit(X, X, verbose=0)
+    fit(linear_model(keras.optimizers.SGD(0.5)), scheme)
+
+    class Refuses(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(used, scheme, more=[Refuses()])
+    with pytest.raises(ValueError, match=r"has taken 1 steps.*give learning_rate"):
+        fit(used, scheme)
+
+
 def test_the_range_test_begins_anew_with_each_model():
     finder = callbacks.LearningRateFinder(1e-4, 1.0, num_steps=25)
     tables = []

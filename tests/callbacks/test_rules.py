@@ -1,7 +1,9 @@
 """A parameter that its rule refuses."""
 
+import json
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 import callbacks
@@ -9,6 +11,7 @@ from callbacks.rules import rule_of, words_of
 from tests.callbacks.cases import EXAMPLES
 
 UNTIL = {"num_warmup_steps": 3, "num_training_steps": 9}
+DECAY = {"learning_rate": 0.1, "decay_steps": 3, "decay_rate": 0.5}
 BAD = [
     ("CosineDecay", {"learning_rate": -0.1, "decay_steps": 10}, "learning_rate"),
     ("CosineDecay", {"learning_rate": "fast", "decay_steps": 10}, "learning_rate"),
@@ -114,6 +117,26 @@ BAD = [
     ("WSDLRScheduler", {"t_initial": 9, "decay_t": 5, "decay_fn": "sqrt"}, "decay_fn"),
     ("WSDLRScheduler", {"t_initial": 9, "decay_t": 5, "stable_fn": "rsqrt"}, "stable_timescale"),
     ("WSDSchedule", {**UNTIL, "num_decay_steps": -1}, "num_decay_steps"),
+    ("MultiStepLR", {"milestones": 30}, "milestones"),
+    ("MultiStepLR", {"milestones": ["half", 0.5]}, "milestones"),
+    ("MultiStepLR", {"milestones": None}, "milestones"),
+    ("MultiStepLRScheduler", {"decay_t": 5}, "decay_t"),
+    ("PiecewiseConstantDecay", {"boundaries": 10, "values": [0.1, 0.2]}, "boundaries"),
+    ("PiecewiseConstantDecay", {"boundaries": [10], "values": [0.1, None]}, "values"),
+    ("SequentialLR", {"schedulers": [callbacks.StepLR(3)] * 2, "milestones": 5}, "milestones"),
+    ("SequentialLR", {"schedulers": callbacks.StepLR(3), "milestones": []}, "schedulers"),
+    ("ChainedScheduler", {"schedulers": callbacks.StepLR(3)}, "schedulers"),
+    ("LinearScheduleWithWarmup", {"num_warmup_steps": None}, "num_warmup_steps"),
+    ("CosineDecay", {"learning_rate": 0.1, "warmup_steps": "few"}, "warmup_steps"),
+    ("OneCycleLR", {"max_lr": 0.1, "epochs": -1, "steps_per_epoch": 4}, "epochs"),
+    ("OneCycleLR", {"max_lr": 0.1, "epochs": 3}, "epochs"),
+    ("OneCycleLR", {"max_lr": 0.1, "steps_per_epoch": 3}, "epochs"),
+    ("ReduceLROnPlateau", {"monitor": None}, "monitor"),
+    ("ReduceLROnPlateau", {"verbose": "yes"}, "verbose"),
+    ("GreedyLR", {"smooth": True}, "smooth"),
+    ("ExponentialDecay", {**DECAY, "staircase": "no"}, "staircase"),
+    ("StepLRScheduler", {"decay_t": 9, "warmup_prefix": 4}, "warmup_prefix"),
+    ("StepLR", {"step_size": 3, "smooth": "yes"}, "smooth"),
 ]
 
 
@@ -134,14 +157,63 @@ def test_every_scheme_has_a_bad_parameter_in_the_table():
     assert {name for name, *_ in BAD} | inherited == set(EXAMPLES)
 
 
-FREE = {"boundaries", "epochs", "milestones", "monitor", "scheduler", "steps_per_epoch", "values"}
-
-
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_every_parameter_but_switches_and_those_that_a_scheme_checks_itself_has_a_rule(name):
+def test_every_parameter_but_the_schemes_in_a_scheme_has_a_rule(name):
     for parameter in fields(getattr(callbacks, name)):
-        ruled = rule_of(parameter.type) or words_of(parameter.type) or parameter.type is bool
-        assert bool(ruled) != (parameter.name in {*FREE, "schedulers"}), parameter.name
+        ruled = rule_of(parameter.type) or words_of(parameter.type)
+        assert bool(ruled) != (parameter.name in {"scheduler", "schedulers"}), parameter.name
+
+
+GOOD = {
+    "verbose of Keras and Transformers": lambda: callbacks.ReduceLROnPlateau(verbose=True),
+    "a switch as a number": lambda: callbacks.ExponentialDecay(0.1, 3, 0.5, staircase=1),
+    "constant in optax": lambda: callbacks.PiecewiseInterpolate("linear", None),
+    "a tuple": lambda: callbacks.MultiStepLR((2, 4)),
+    "no milestones": lambda: callbacks.MultiStepLR([]),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_a_reference_takes_is_taken(name):
+    scheme = GOOD[name]()
+    assert isinstance(scheme.value(0), float)
+    assert type(scheme).from_config(scheme.get_config()).value(3) == scheme.value(3)
+
+
+# Arrays and numbers of NumPy, and the same of Python.
+NUMPY = {
+    "milestones": (
+        lambda: callbacks.MultiStepLR(np.array([2, 4])),
+        lambda: callbacks.MultiStepLR([2, 4]),
+    ),
+    "pieces": (
+        lambda: callbacks.PiecewiseConstantDecay(np.array([2, 4]), np.array([0.3, 0.2, 0.1])),
+        lambda: callbacks.PiecewiseConstantDecay([2, 4], [0.3, 0.2, 0.1]),
+    ),
+    "a sequence": (
+        lambda: callbacks.SequentialLR([callbacks.StepLR(1), callbacks.StepLR(2)], np.array([3])),
+        lambda: callbacks.SequentialLR([callbacks.StepLR(1), callbacks.StepLR(2)], [3]),
+    ),
+    "numbers": (
+        lambda: callbacks.CosineDecay(np.float64(0.1), np.int64(7), alpha=np.float32(0.5)),
+        lambda: callbacks.CosineDecay(0.1, 7, alpha=0.5),
+    ),
+    "knots": (
+        lambda: callbacks.PiecewiseInterpolate("linear", {np.int64(3): np.float64(0.5)}),
+        lambda: callbacks.PiecewiseInterpolate("linear", {3: 0.5}),
+    ),
+    "a switch": (
+        lambda: callbacks.ExponentialDecay(0.1, 3, 0.5, staircase=np.True_),
+        lambda: callbacks.ExponentialDecay(0.1, 3, 0.5, staircase=True),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NUMPY)
+def test_numpys_numbers_are_taken_and_saved_as_pythons(name):
+    theirs, ours = (make() for make in NUMPY[name])
+    assert [theirs.value(t) for t in range(9)] == [ours.value(t) for t in range(9)]
+    assert json.dumps(theirs.get_config()) == json.dumps(ours.get_config())
 
 
 def test_the_text_says_whose_parameter_what_came_and_what_is_allowed():

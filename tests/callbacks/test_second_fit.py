@@ -34,6 +34,42 @@ def test_the_same_object_is_refused_too_and_a_floor_is_told():
         fit(model, callbacks.CosineDecay(0.4, 8, alpha=0.1), 2)
 
 
+FLOORS = {
+    "warm-up": lambda: callbacks.Warmup(callbacks.CosineDecay(0.4, 6, alpha=0.1), 2),
+    "overlay": lambda: callbacks.Warmup(callbacks.CosineDecay(0.4, 8, alpha=0.1), 2, overlay=True),
+    "sequence": lambda: callbacks.SequentialLR(
+        [callbacks.ConstantSchedule(learning_rate=0.4), callbacks.PolynomialDecay(0.4, 4, 0.04)],
+        [4],
+    ),
+    "chain": lambda: (
+        callbacks.CosineDecay(0.4, 8, alpha=0.1)
+        * callbacks.LinearLR(0.5, total_iters=4, per="step")
+    ),
+    "noise": lambda: callbacks.NoisyLR(callbacks.CosineDecay(0.4, 8, alpha=0.1)),
+    "Transformers": lambda: callbacks.WSDSchedule(
+        2, 2, num_stable_steps=4, min_lr_ratio=0.1, learning_rate=0.4
+    ),
+    "fairseq": lambda: callbacks.TriStageLRSchedule(2, 2, 4, final_lr_scale=0.1, learning_rate=0.4),
+    "timm": lambda: callbacks.WSDLRScheduler(6, 4, 0.04, warmup_t=2, learning_rate=0.4, per="step"),
+    "timm's cycles": lambda: callbacks.CosineLRScheduler(8, 0.04, learning_rate=0.4, per="step"),
+}
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_every_scheme_that_stays_at_its_least_rate_says_so(name):
+    model = linear_model(keras.optimizers.SGD(0.4))
+    fit(model, FLOORS[name](), 2)
+    with pytest.warns(UserWarning, match=r"8 steps are done before this fit.*stays at 0\.04"):
+        fit(model, FLOORS[name](), 2)
+
+
+def test_a_scheme_that_only_stands_still_for_a_while_says_nothing():
+    model = linear_model(keras.optimizers.SGD(0.4))
+    for _ in range(2):  # warnings are errors
+        long = callbacks.StepLR(30, per="step", learning_rate=0.4)
+        fit(model, long * callbacks.LinearLR(per="step"), 2)
+
+
 def test_what_is_not_over_goes_on():
     model = used()
     watch, _ = fit(model, callbacks.CosineDecay(0.4, 24), 2)

@@ -193,6 +193,39 @@ def test_a_function_that_is_not_registered_is_saved_as_its_table():
     np.testing.assert_array_equal(copy.rates, schedule.rates)
 
 
+def test_rates_that_stay_stand_once_in_a_saved_table():
+    scheme = callbacks.LambdaLR(lambda epoch: 0.9**epoch, learning_rate=0.1)
+    schedule = scheme.as_schedule(1_000_000, steps_per_epoch=10_000)
+    text = json.dumps(keras.saving.serialize_keras_object(schedule))
+    assert len(text) < 5000
+    copy = keras.saving.deserialize_keras_object(json.loads(text))
+    np.testing.assert_array_equal(copy.rates, schedule.rates)
+    assert len(copy.rates) == 1_000_000
+
+
+def test_a_table_of_megabytes_is_told_while_the_function_can_be_registered():
+    scheme = callbacks.LambdaLR(lambda step: 1 / (1 + step), learning_rate=0.1, per="step")
+    with pytest.warns(UserWarning, match=r"LambdaLR: .* 200,000 rates .* by name"):
+        scheme.as_schedule(200_000)
+    scheme.as_schedule(1000)  # warnings are errors
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf")])
+def test_a_table_has_no_rate_that_is_no_number(rate):
+    scheme = callbacks.LambdaLR(lambda step: rate if step == 2 else 1.0, learning_rate=0.1)
+    with pytest.raises(ValueError, match=r"^LambdaLR: the rate of epoch 2 is (nan|inf)"):
+        scheme.as_schedule(9, steps_per_epoch=2)
+
+
+def test_a_schedule_that_is_made_of_a_scheme_directly_refuses_the_same():
+    with pytest.raises(ValueError, match=r"^OneCycleLR drives the momentum"):
+        callbacks.SchemeSchedule(callbacks.OneCycleLR(0.1, total_steps=8), 8)
+    with pytest.raises(ValueError, match=r"^learning_rate: StepLR as a schedule has none"):
+        callbacks.SchemeSchedule(callbacks.StepLR(1), 4, 2)
+    with pytest.raises(ValueError, match=r"^ReduceLROnPlateau needs the metrics"):
+        callbacks.SchemeSchedule(callbacks.ReduceLROnPlateau(learning_rate=0.1), 4, 2)
+
+
 def test_what_a_schedule_cannot_do_is_refused():
     with pytest.raises(ValueError, match=r"^OneCycleLR drives the momentum.*cycle_momentum=False"):
         callbacks.OneCycleLR(0.1, total_steps=8).as_schedule(8)

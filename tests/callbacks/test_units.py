@@ -44,6 +44,16 @@ def test_milestones_in_epochs_between_schemes_in_steps_and_in_epochs():
     np.testing.assert_allclose(rates_of(scheme), expected, rtol=1e-6)
 
 
+def test_a_milestone_between_two_steps_is_reached_at_the_second():
+    members = [callbacks.ConstantLR(0.1, 99), callbacks.ConstantLR(0.5, 99)]
+    scheme = callbacks.SequentialLR(members, [2.5])
+    assert [scheme.value(epoch) for epoch in range(5)] == [0.1] * 3 + [0.5] * 2
+    by_step = [callbacks.ExponentialLR(1.0, per="step"), callbacks.ConstantLR(0.5, 99)]
+    scheme = callbacks.SequentialLR(by_step, [1.1], per="epoch")
+    rates = scheme.to_frame(20, steps_per_epoch=10)["learning_rate"].tolist()
+    assert rates == [1.0] * 11 + [0.5] * 9
+
+
 def test_a_product_of_a_scheme_in_steps_and_one_in_epochs():
     scheme = callbacks.ExponentialLR(0.9, per="step") * callbacks.StepLR(1, gamma=0.5)
     expected = [0.5 * 0.9**t * 0.5 ** (t // 4) for t in range(16)]
@@ -114,6 +124,18 @@ def test_a_smooth_scheme_of_schemes_and_a_smooth_member():
         np.testing.assert_allclose(rates_of(scheme), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("smooth", [False, True])
+def test_noise_in_epochs_is_that_of_epochs_where_steps_are_led(smooth):
+    """The range and the draws are counted as `per` says: an epoch has one draw, as in timm."""
+    below = callbacks.ConstantLR(1.0, 9) if smooth else callbacks.ConstantSchedule()
+    options = {"noise_range_t": (1, 3), "noise_std": 0.1}
+    scheme = callbacks.NoisyLR(below, per="epoch", smooth=smooth, **options)
+    plain = callbacks.NoisyLR(callbacks.ConstantLR(1.0, 9, learning_rate=0.5), **options)
+    expected = np.repeat([plain.value(epoch) for epoch in range(4)], STEPS)
+    assert len(set(expected)) == 3
+    np.testing.assert_allclose(rates_of(scheme), expected, rtol=1e-6)
+
+
 def test_smooth_is_refused_where_steps_are_counted():
     with pytest.raises(ValueError, match="smooth = True is not possible with per"):
         callbacks.CosineDecay(0.1, 10, smooth=True)
@@ -156,6 +178,21 @@ def test_a_warm_up_to_a_target_is_that_of_keras(steps):
     np.testing.assert_allclose([ours.value(t) for t in range(80)], expected, rtol=1e-5)
     with pytest.raises(ValueError, match="warmup_target"):
         callbacks.Warmup(callbacks.StepLR(3), 2, warmup_target=0.3)
+
+
+INSIDE = {
+    "noise": lambda below: callbacks.NoisyLR(below),
+    "a plateau": lambda below: callbacks.ReduceLROnPlateau("loss", scheduler=below),
+    "a warm-up": lambda below: callbacks.Warmup(below, 2),
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_a_warm_up_to_a_target_reaches_the_scheme_within_others(name):
+    below = INSIDE[name](callbacks.CosineDecay(0.1, 10))
+    scheme = callbacks.Warmup(below, 4, warmup_target=0.3)
+    expected = INSIDE[name](callbacks.CosineDecay(0.3, 10))
+    assert [scheme.value(4 + t) for t in range(12)] == [expected.value(t) for t in range(12)]
 
 
 def timm(t, warm=5, init=0.01, base=0.4, total=30):
