@@ -18,7 +18,9 @@ from recipes.settings import FLOAT32
 from recipes.tasks import TASKS
 
 POOLINGS = ("average", "class", "mean", "class_and_mean", "none")
-NOT_DECAYED = ("bias", "gamma", "beta", "scale", "alpha", "g", "tau")  # whatever their rank
+NOT_DECAYED = (  # whatever their rank
+    *("bias", "gamma", "beta", "scale", "alpha", "g", "tau", "token", "embedding"),
+)
 DECIDED = ("loss", "optimizer", "metrics")  # of `compile`, what `compile_classifier` has itself
 
 
@@ -289,8 +291,8 @@ def spare(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
 
     Args:
         optimizer: that was not used yet.
-        model: whose biases, scales, offsets, slopes and thresholds are spared, by rank as in timm,
-            and by name where a rank does not tell.
+        model: whose biases, scales, offsets, slopes, thresholds, class tokens and places are
+            spared, by rank as in timm, and by name where a rank does not tell.
 
     Example:
         >>> from recipes import mlp
