@@ -188,8 +188,7 @@ def normalize(
             "normalization: 'instance' normalizes over the places of maps, and vectors have none; "
             "take 'layer' or 'batch'."
         )
-    usual = config.norm_options.get(kind or "", {}) if isinstance(config.normalization, str) else {}
-    norm = normalization.get(config.normalization, shape[-1], **usual)
+    norm = normalization.get(config.normalization, shape[-1], usual=config.norm_options)
     if norm is not None and name is not None:
         norm = type(norm).from_config({**norm.get_config(), "name": name})
     if not zero:
@@ -256,10 +255,8 @@ def _follow(
         elif step == "act" and activation is not None:
             x = activations.applied(activation, x)
         elif step == "drop" and activation is not None:
-            maps = len(x.shape) == 4
-            drop = regularizers.dropout(
-                config.dropout, activation, maps=maps, seed=config.next_seed()
-            )
+            how = {"rank": len(x.shape), "seed": config.next_seed()}
+            drop = regularizers.dropout(config.dropout, activation, **how)
             x = x if drop is None else drop(x)
     return x
 

@@ -10,7 +10,9 @@ from recipes.lookup import find
 from recipes.losses import SmoothedSparseCrossentropy
 from recipes.rules import is_number
 
-NOT_DECAYED = ("bias", "gamma", "beta", "scale", "alpha", "g", "tau")  # whatever their rank
+NOT_DECAYED = (  # whatever their rank
+    *("bias", "gamma", "beta", "scale", "alpha", "g", "tau", "token", "embedding"),
+)
 DECIDED = ("loss", "optimizer", "metrics")  # of `compile`, what `compile_classifier` has itself
 
 
@@ -75,8 +77,8 @@ def spare(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
 
     Args:
         optimizer: that was not used yet.
-        model: whose biases, scales, offsets, slopes and thresholds are spared, by rank as in timm,
-            and by name where a rank does not tell.
+        model: whose biases, scales, offsets, slopes, thresholds, class tokens and places are
+            spared, by rank as in timm, and by name where a rank does not tell.
 
     Example:
         >>> from recipes import mlp

@@ -49,6 +49,17 @@ def at_least_float32() -> str:
     return keras.backend.result_type(keras.config.dtype_policy().variable_dtype, FLOAT32)
 
 
+def widened(x):
+    """A tensor in float32, or as it is where that is finer: squares and sums need it.
+
+    Example:
+        >>> keras.backend.standardize_dtype(widened(keras.ops.ones(2, "float16")).dtype)
+        'float32'
+    """
+    own = keras.backend.standardize_dtype(x.dtype)
+    return keras.ops.cast(x, keras.backend.result_type(own, FLOAT32))
+
+
 def policy_of(model: keras.Model) -> str:
     """The name of the policy that a model's layers have, where some of them have float32.
 

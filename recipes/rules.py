@@ -64,6 +64,10 @@ def _number(value) -> float:
     return float(value)
 
 
+def _truth(value):
+    return value.item() if hasattr(value, "item") else value  # NumPy's
+
+
 def _text(value) -> str:
     if not isinstance(value, str):
         raise TypeError
@@ -196,6 +200,7 @@ COUNT_OR_AUTO = Rule(
     f'a whole number from 1 up or "{AUTO}"',
 )
 WHOLE = Rule(_whole, lambda value: value >= 0, "a whole number from 0 up")
+NUMBER = Rule(_number, lambda value: True, "a finite number")
 AT_LEAST_0 = Rule(_number, lambda value: value >= 0, "a number from 0 up")
 POSITIVE = Rule(_number, lambda value: value > 0, "a number above 0")
 SHARE = Rule(_number, lambda value: 0 < value < 1, "a share between 0 and 1")
@@ -204,7 +209,7 @@ DROPOUT = Rule(_number, lambda value: 0 <= value < 1, "a share from 0 to below 1
 SIZE = Rule(size_in_bytes, lambda value: value >= 0, 'a number of bytes, such as "2 GB"')
 TIME = Rule(time_in_seconds, lambda value: value > 0, 'a time above 0, such as "10min" or "2h"')
 PATH = Rule(_path, lambda value: value.strip() != "", "a path that is not empty")
-TRUTH = Rule(lambda value: value, lambda value: isinstance(value, bool), "True or False")
+TRUTH = Rule(_truth, lambda value: isinstance(value, bool), "True or False")
 WEIGHTS = Rule(
     _weights,
     lambda value: True,

@@ -49,7 +49,8 @@ def assign_torch_weights(
 
     Args:
         model: its layers are looked up by name, also inside nested models.
-        arrays: name to array, as `recipes.load_torch_checkpoint` gives them, or a state dict.
+        arrays: name to array, as `recipes.load_torch_checkpoint` gives them, or a state dict of
+            tensors of any precision, on any device.
         names: layer name to the name of the PyTorch module, the part before ".weight", or of the
             array itself; None for a recipe.
         strict: whether a named layer's variable without an array, or with one of another shape, is
@@ -62,8 +63,9 @@ def assign_torch_weights(
         "another shape", "layer not named" or "array not used".
 
     Raises:
-        ValueError: a name is of no layer; or with `strict` something does not fit: the text lists
-            each name and shape.
+        ValueError: `arrays` is no mapping of names to arrays; a name is of no layer; a recipe pads
+            as Keras does; or with `strict` something does not fit: the text lists each name and
+            shape.
 
     Example:
         >>> model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="out")])
@@ -71,10 +73,12 @@ def assign_torch_weights(
         >>> assign_torch_weights(model, arrays, {"out": "fc"})["status"].tolist()
         ['assigned', 'assigned', 'array not used']
     """
+    arrays = _numpys(arrays)
     own = {layer.name: layer for layer in _leaves(model) if layer.weights}
     maps: dict[str, tuple[int, ...]] = {}
+    other = ""
     if names is None:
-        arrays, names = _of_recipe(own, arrays, strict)
+        arrays, names, other = _of_recipe(own, arrays)
         maps = {name: shape for name, layer in own.items() if (shape := _maps_before(layer))}
     unknown = [name for name in names if name not in own]
     if unknown:
@@ -91,15 +95,16 @@ def assign_torch_weights(
             if key not in arrays:
                 rows.append({**row, "status": ABSENT})
                 continue
-            array = _in_keras_layout(layer, variable, np.asarray(arrays[key]), maps.get(name))
+            array = _in_keras_layout(layer, variable, arrays[key], maps.get(name))
             fits = array.shape == tuple(variable.shape)
             status = ASSIGNED if fits else OTHER_SHAPE
             rows.append({**row, "array_shape": array.shape, "status": status})
             if fits:
                 found.append((variable, array))
     wrong = [row for row in rows if row["status"] in (ABSENT, OTHER_SHAPE)]
-    if strict and wrong:
-        raise ValueError(f"weights: {len(wrong)} variables do not fit: {_listed(wrong)}.")
+    unfit = f"{len(wrong)} variables do not fit: {_listed(wrong)}" if wrong else ""
+    if strict and (other or unfit):
+        raise ValueError(f"weights: {'; '.join(filter(None, [other, unfit]))}.")
     for variable, array in found:
         variable.assign(array)
     used = {row.get("array") for row in rows}
@@ -112,43 +117,49 @@ def assign_torch_weights(
     return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
-def _of_recipe(own: Mapping, arrays: Mapping, strict: bool) -> tuple[dict, dict]:
-    """The arrays in the words of the recipe with these layers, and whose each is.
+def _of_recipe(own: Mapping, arrays: Mapping) -> tuple[dict, dict, str]:
+    """The arrays in the words of the recipe with these layers, whose each is, and what is left.
 
     Raises:
-        ValueError: it pads otherwise, or a layer or an array has no counterpart.
+        ValueError: it pads otherwise.
     """
     words = torch_names.in_our_words(arrays, own)
-    ours = {words[key]: np.asarray(arrays[key]) for key in words}
+    ours = {words[key]: arrays[key] for key in words}
     names, left = torch_names.matched(own, ours)
     for name, module in names.items():
         bias = f"{module}.bias"
-        if bias in ours and not any(FIELDS.get(v.name) == "bias" for v in own[name].weights):
+        wanted = [v for v in own[name].weights if FIELDS.get(v.name) == "bias"]
+        if bias in ours and not wanted:
             _into_norm(own[name], ours, bias, names)
             left += [bias] if bias in ours else []
-    if strict:
-        _check_padding(own.values())
-        missing = [name for name in own if name not in names]
-        unused = [key for key, word in words.items() if word in left]
-        texts = {"layers have no array": missing, "arrays are of no layer": unused}
-        wrong = [f"{len(which)} {text}: {_some(which)}" for text, which in texts.items() if which]
-        if wrong:
-            raise ValueError(f"weights: they are of another network: {'; '.join(wrong)}.")
-    return ours, names
+        elif bias not in ours and wanted and _batch_norm_behind(own[name]) is not None:
+            ours[bias] = np.zeros(wanted[0].shape)  # the norm is frozen: PyTorch's has no bias
+    _check_padding(own.values())
+    missing = [name for name in own if name not in names]
+    unused = [key for key, word in words.items() if word in left]
+    texts = {"layers have no array": missing, "arrays are of no layer": unused}
+    wrong = [f"{len(which)} {text}: {_some(which)}" for text, which in texts.items() if which]
+    return ours, names, f"they are of another network: {'; '.join(wrong)}" if wrong else ""
+
+
+def _batch_norm_behind(layer: keras.Layer) -> keras.Layer | None:
+    """The batch normalization that alone reads a layer's outputs."""
+    behind = [node.operation for node in layer._outbound_nodes]
+    alone = len(behind) == 1 and isinstance(behind[0], layers.BatchNormalization)
+    return behind[0] if alone else None
 
 
 def _into_norm(layer: keras.Layer, arrays: dict, bias: str, names: Mapping[str, str]) -> None:
     """Take the bias of a convolution, which the recipe has not, off the mean of the norm behind."""
-    behind = [node.operation for node in layer._outbound_nodes]
-    if len(behind) == 1 and isinstance(behind[0], layers.BatchNormalization):
-        mean = f"{names.get(behind[0].name)}.running_mean"
-        if mean in arrays:
-            arrays[mean] = arrays[mean] - arrays.pop(bias)
+    norm = _batch_norm_behind(layer)
+    mean = f"{names.get(norm.name)}.running_mean" if norm is not None else ""
+    if mean in arrays:
+        arrays[mean] = arrays[mean] - arrays.pop(bias)
 
 
 def _check_padding(own: Iterable[keras.Layer]) -> None:
     """Refuse a model that pads where PyTorch's does otherwise."""
-    for layer in own:
+    for layer in map(_inner, own):
         if not isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
             continue
         if layer.padding == "same" and max(layer.strides) > 1 and max(layer.kernel_size) > 1:
@@ -156,6 +167,36 @@ def _check_padding(own: Iterable[keras.Layer]) -> None:
                 f"model: {layer.name} pads as Keras does, and PyTorch pads all sides alike; "
                 'build it with convention="torch".'
             )
+
+
+def _numpys(arrays) -> dict[str, np.ndarray]:
+    """Name to array, from tensors too: of any precision, on any device, in training or not.
+
+    Raises:
+        ValueError: it is no mapping, or it holds something else.
+    """
+    if not isinstance(arrays, Mapping):
+        raise ValueError(
+            f"arrays: {type(arrays).__name__} is not a mapping of names to arrays; take a module's "
+            "state_dict(), or what recipes.load_torch_checkpoint gives of a file."
+        )
+    found = {str(name): _as_numpy(array) for name, array in arrays.items()}
+    odd = [name for name, array in found.items() if array.dtype.kind not in "fiubV"]  # V: bfloat16
+    if odd:
+        raise ValueError(f"arrays: {_some(odd)} are not arrays of numbers.")
+    return found
+
+
+def _as_numpy(array) -> np.ndarray:
+    if hasattr(array, "detach"):  # a tensor of PyTorch; NumPy has no bfloat16
+        array = array.detach().cpu()
+        array = array.float() if array.is_floating_point() else array
+    return np.asarray(array)
+
+
+def _inner(layer: keras.Layer) -> keras.Layer:
+    """The layer itself, without what normalizes its kernel."""
+    return layer.layer if isinstance(layer, layers.Wrapper) else layer
 
 
 def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
@@ -168,7 +209,7 @@ def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
 
 def _maps_before(layer: keras.Layer) -> tuple[int, ...] | None:
     """The shape (height, width, channels) of maps that reach a dense layer flattened."""
-    if not isinstance(layer, layers.Dense):
+    if not isinstance(_inner(layer), layers.Dense):
         return None
     before = layer.input._keras_history.operation
     while isinstance(before, layers.Dropout):
@@ -180,6 +221,7 @@ def _maps_before(layer: keras.Layer) -> tuple[int, ...] | None:
 def _in_keras_layout(
     layer: keras.Layer, variable, array: np.ndarray, maps: tuple[int, ...] | None
 ) -> np.ndarray:
+    layer = _inner(layer)
     if variable.name != "kernel":
         bare = [side for side in array.shape if side != 1]  # a scale may come as (channels, 1, 1)
         return array.reshape(variable.shape) if bare == list(variable.shape) else array

@@ -12,6 +12,7 @@ Rules = tuple[tuple[str, str | Callable[[re.Match], str]], ...]
 HEAD = "predictions"
 THEIR_HEADS = r"fc|head|head\.fc|heads\.head|classifier|classifier\.\d+"
 UNUSED_BY_ALL = "num_batches_tracked"
+PARALLEL = "module."  # of torch.nn.DataParallel
 
 
 def _stage(match: re.Match) -> str:
@@ -73,9 +74,11 @@ def in_our_words(keys: Iterable[str], layers: Collection[str]) -> dict[str, str]
         {'encoder.layers.encoder_layer_0.ln_1.bias': 'blocks.0.norm1.bias'}
     """
     keys = [key for key in keys if not key.endswith(UNUSED_BY_ALL)]
-    found = {key: key for key in keys}
-    if "conv_stem.weight" in found:
-        found = _of_timm(keys, layers)
+    parallel = bool(keys) and all(key.startswith(PARALLEL) for key in keys)
+    found = {key: key.removeprefix(PARALLEL) if parallel else key for key in keys}
+    if "conv_stem.weight" in found.values():
+        timms = _of_timm(list(found.values()), layers)
+        found = {key: timms[name] for key, name in found.items()}
     for layer, rules in FAMILIES.items():
         if layer in layers:
             for pattern, words in rules:

@@ -8,7 +8,7 @@ from keras import layers
 from recipes.blocks import PLAIN, BlockConfig, conv_block, dense_block
 from recipes.classifiers import trunk
 from recipes.classifiers.registry import register
-from recipes.ingredients.normalization import canonical_name
+from recipes.ingredients import normalization as norms
 from recipes.rules import COUNT
 
 LOCAL = "local_response"
@@ -108,12 +108,14 @@ def alexnet(
         norm_options=NORM_OPTIONS,
     )
     shape = trunk.picture_shape(input_shape, 63, fixed=True)
+    widths, groups = trunk.positive("widths", widths), COUNT("groups", groups)
     if len(widths) != len(LAYERS):
-        raise ValueError(f"widths: {list(widths)} are not five.")
-    trunk.positive("widths", widths)
-    COUNT("groups", groups)
+        raise ValueError(f"widths: {widths} are not five.")
+    if any(widths[i - 1] % groups or widths[i] % groups for i in DIVIDED):
+        raise ValueError(f"groups: {groups} do not divide the widths {widths}.")
     maps = config.but(dropout=0.0)
-    local_alone = canonical_name(normalization) == LOCAL
+    norm = norms.get(normalization, widths[0])
+    local_alone = isinstance(norm, norms.LocalResponseNormalization)
     inputs, x = trunk.begin(shape, scaling)
     for index, (kernel_size, strides, padding, pools) in enumerate(LAYERS):
         local = local_alone and index > 1

@@ -9,6 +9,7 @@ from recipes.blocks import PLAIN, BlockConfig, conv_block
 from recipes.classifiers import trunk
 from recipes.classifiers.registry import register
 from recipes.lookup import find
+from recipes.rules import COUNT
 
 POOLINGS = {"max": layers.MaxPooling1D, "average": layers.AveragePooling1D}
 
@@ -98,11 +99,12 @@ def cnn1d(
         dropout=dropout,
         seed=seed,
     )
+    widths = trunk.positive("widths", widths)
+    depth, kernel_size = COUNT("depth", depth), COUNT("kernel_size", kernel_size)
     shape = trunk.series_shape(input_shape, 2 ** len(widths))
     make_pooling = find(pooling, POOLINGS, what="pooling")
-    trunk.positive("depth", [depth])
     inputs, x = trunk.begin(shape, scaling)
-    for width in trunk.positive("widths", widths):
+    for width in widths:
         for _ in range(depth):
             x = conv_block(x, width, config, kernel_size=kernel_size)
         x = make_pooling(2)(x)

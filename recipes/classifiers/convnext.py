@@ -134,8 +134,8 @@ def convnext(
     depths = trunk.positive("depths", usual[1] if depths is None else depths)
     if len(widths) != len(depths):
         raise ValueError(f"widths: {len(widths)} for {len(depths)} stages of depths.")
-    least = COUNT("patch_size", patch_size) * 2 ** (len(depths) - 1)
-    shape = trunk.picture_shape(input_shape, least)
+    patch_size = COUNT("patch_size", patch_size)
+    shape = trunk.picture_shape(input_shape, patch_size * 2 ** (len(depths) - 1))
     rates = iter(rising(drop_path, sum(depths)))
     inputs, x = trunk.begin(shape, scaling)
     x = _shrunk(x, widths[0], config, patch_size, "stem_0")

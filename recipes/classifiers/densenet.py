@@ -105,17 +105,18 @@ def densenet(
         seed=seed,
         **trunk.CONVENTIONS["torch"],
     )
-    if isinstance(depth, Sequence):
-        blocks, usual = depth, (32 if growth is None else growth)
-        first = 2 * usual
+    if trunk.are_several(depth):
+        blocks, usual = trunk.positive("depth", depth), (32 if growth is None else growth)
+        first = 2 * COUNT("growth", usual)
     else:
         blocks, usual, first = trunk.published("depth", depth, DEPTHS)
     added = COUNT("growth", usual if growth is None else growth)
-    trunk.positive("depth", blocks)
-    shape = trunk.picture_shape(input_shape, 2 ** (len(blocks) - 1))
+    large = trunk.large_stem(stem, trunk.picture_shape(input_shape, 1))
+    before = 2 ** (len(blocks) - 1)  # the poolings between the blocks
+    shape = trunk.picture_shape(input_shape, 4 * before - 3 if large else before)
     preactivated = norm_position == "preactivation"
     inputs, x = trunk.begin(shape, scaling)
-    x = _stem(x, first, config, large=trunk.large_stem(stem, shape))
+    x = _stem(x, first, config, large=large)
     for index, repeats in enumerate(blocks, start=1):
         for layer in range(1, repeats + 1):
             y = _layer(x, added, config, f"features_denseblock{index}_denselayer{layer}")

@@ -124,13 +124,14 @@ def efficientnet(
     wider = POSITIVE("width", factors[0] if width is None else width)
     deeper = POSITIVE("depth", factors[1] if depth is None else depth)
     shape = trunk.picture_shape(input_shape, 2)
-    counts = [math.ceil(row[-1] * deeper) for row in trunk.rows("stages", stages, COLUMNS)]
+    table = trunk.rows("stages", stages, COLUMNS)
+    counts = [math.ceil(row[-1] * deeper) for row in table]
     rates = iter(rising(drop_path, sum(counts)))
     strides = 2 if trunk.large_stem(stem, shape) else 1
     inputs, x = trunk.begin(shape, scaling)
     names = ("features_0_0", "features_0_1")
     x = conv_block(x, trunk.multiple_of_8(STEM * wider), config, strides=strides, names=names)
-    for index, (row, repeats) in enumerate(zip(stages, counts, strict=True), start=1):
+    for index, (row, repeats) in enumerate(zip(table, counts, strict=True), start=1):
         expansion, kernel_size, stride, filters, _ = row
         for repeat in range(repeats):
             x = inverted_residual(
@@ -146,6 +147,6 @@ def efficientnet(
                     f"features_{index}_{repeat}_block", expands=expansion != 1, squeezes=True
                 ),
             )
-    names = (f"features_{len(stages) + 1}_0", f"features_{len(stages) + 1}_1")
+    names = (f"features_{len(table) + 1}_0", f"features_{len(table) + 1}_1")
     x = conv_block(x, trunk.multiple_of_8(HEAD * wider), config, kernel_size=1, names=names)
     return trunk.finish(inputs, x, num_classes, task, config, name, "efficientnet", dropout=dropout)

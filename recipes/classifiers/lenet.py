@@ -95,9 +95,10 @@ def lenet(
         seed=seed,
     )
     shape = trunk.picture_shape(input_shape, 12, fixed=True)
+    widths = trunk.positive("widths", widths)
     if len(widths) != 2:
-        raise ValueError(f"widths: {list(widths)} are not two.")
-    first, second = trunk.positive("widths", widths)
+        raise ValueError(f"widths: {widths} are not two.")
+    first, second = widths
     maps = config.but(dropout=0.0)
     inputs, x = trunk.begin(shape, scaling)
     x = conv_block(x, first, maps, kernel_size=5)

@@ -87,7 +87,7 @@ def mobilenet(
     size: str | None = None,
     width: float = 1.0,
     stages: Sequence[Sequence] | None = None,
-    kernel_size: int = 3,
+    kernel_size: int | None = None,
     stem: str = "auto",
     convention: str = "keras",
     activation="auto",
@@ -116,7 +116,7 @@ def mobilenet(
         stages: instead of the paper's, a row each. Version 1: (filters, stride) of a block; 2:
             (expansion, filters, repeats, stride of the first); 3: (kernel size, expanded channels,
             filters, whether it squeezes, activation, stride) of a block.
-        kernel_size: side of the depthwise kernels of versions 1 and 2.
+        kernel_size: side of the depthwise kernels of versions 1 and 2; 3 by default.
         stem: "large" (stride 2), "small" (stride 1), or "auto": large from 96 pixels up.
         convention: "keras" or "torch": whose padding, and whose epsilon and momentum of batch
             normalization; PyTorch's weights are right with "torch".
@@ -155,13 +155,14 @@ def mobilenet(
     if size is not None and version != 3:
         raise ValueError(f"size: version {version} has none; it has a width.")
     size = "large" if size is None else size
-    table = {1: V1, 2: V2, 3: find(size, V3, what="size")}[version]
+    table = {1: V1, 2: V2, 3: trunk.published("size", size, V3)}[version]
     own = {1: RELU, 2: "relu6", 3: HARD}[version]
+    usual = isinstance(activation, str) and activation == "auto"
     conventions = dict(find(convention, trunk.CONVENTIONS, what="convention"))
     if version == 3:
         conventions.pop("norm_options", None)  # theirs are Keras' own
     config = BlockConfig(
-        activation=own if activation == "auto" else activation,
+        activation=own if usual else activation,
         normalization=normalization,
         norm_position=norm_position,
         positions=PLAIN,
@@ -175,15 +176,19 @@ def mobilenet(
         **conventions,
     )
     shape = trunk.picture_shape(input_shape, 2)
-    width, kernel_size = POSITIVE("width", width), COUNT("kernel_size", kernel_size)
-    if drop_path and version == 1:
-        raise ValueError("drop_path: version 1 has no blocks that are added to their input.")
+    width = POSITIVE("width", width)
+    kernel_size = None if kernel_size is None else COUNT("kernel_size", kernel_size)
+    if kernel_size is not None and version == 3:
+        raise ValueError("kernel_size: version 3 has one in each row of its stages.")
+    for option, given in (("drop_path", drop_path), ("zero_init_last", zero_init_last)):
+        if given and version == 1:
+            raise ValueError(f"{option}: version 1 has no blocks that are added to their input.")
     stages = trunk.rows("stages", table if stages is None else stages, COLUMNS[version])
     strides = 2 if trunk.large_stem(stem, shape) else 1
     inputs, x = trunk.begin(shape, scaling)
     filters = multiple_of_8((16 if version == 3 else 32) * width)
     x = conv_block(x, filters, config, strides=strides, names=("features_0_0", "features_0_1"))
-    how = {"kernel_size": kernel_size} if version < 3 else {"fixed": activation != "auto"}
+    how = {"kernel_size": kernel_size or 3} if version < 3 else {"fixed": not usual}
     x = build(x, stages, config, width, drop_path=drop_path, **how)
     if version == 3:
         x = layers.GlobalAveragePooling2D(name="pool")(x)

@@ -105,7 +105,7 @@ def squeeze_and_excite(
 
     Args:
         x: (batch, height, width, channels).
-        squeezed: channels between the two layers.
+        squeezed: channels between the two layers; one more where CReLU asks for an even number.
         config: the activation between them, and how kernels are.
         activation: between them, if not the configuration's.
         gate: the activation of the weights.
@@ -117,6 +117,7 @@ def squeeze_and_excite(
     names = (f"{name}_fc1", f"{name}_fc2") if name else UNNAMED
     between = activations.get(config.activation if activation is None else activation)
     y = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    squeezed += squeezed % 2 if isinstance(between, activations.CReLU) else 0
     units = activations.kernel_units(between, squeezed)
     y = _pointwise(y, units, config, between, names[0])
     y = _pointwise(activations.applied(between, y), x.shape[-1], config, None, names[1])

@@ -1,6 +1,6 @@
 """Residual networks."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -17,7 +17,7 @@ from recipes.classifiers import trunk
 from recipes.classifiers.registry import register
 from recipes.classifiers.residual import residual_block, squeeze_and_excite
 from recipes.lookup import find
-from recipes.rules import COUNT, POSITIVE, WHOLE
+from recipes.rules import COUNT, POSITIVE, TRUTH, WHOLE
 
 # Blocks of each stage, and whether they are bottlenecks (arXiv 1512.03385, table 1).
 DEPTHS = {
@@ -142,17 +142,18 @@ def resnet(
         **find(convention, trunk.CONVENTIONS, what="convention"),
     )
     shape = trunk.picture_shape(input_shape, 4)
-    if isinstance(depth, Iterable) and not isinstance(depth, str):
+    if trunk.are_several(depth):
         stages, deep = trunk.positive("depth", depth), False
     else:
         stages, deep = trunk.published("depth", depth, ALL_DEPTHS)
-    bottleneck = deep if bottleneck is None else bottleneck
+    bottleneck = deep if bottleneck is None else TRUTH("bottleneck", bottleneck)
     narrow = isinstance(depth, Hashable) and depth in SMALL_DEPTHS
     filters = (16 if narrow else 64) if width is None else width
     filters = COUNT("width", filters)
-    WHOLE("squeeze_excitation", squeeze_excitation)
+    reduction, groups = WHOLE("squeeze_excitation", squeeze_excitation), COUNT("groups", groups)
     rates = iter(rising(drop_path, sum(stages)))
-    wider = _Widths(filters, width_factor, groups, group_width, bottleneck)
+    factor, group_width = POSITIVE("width_factor", width_factor), COUNT("group_width", group_width)
+    wider = _Widths(filters, factor, groups, group_width, bottleneck)
     inputs, x = trunk.begin(shape, scaling)
     x = _stem(x, filters, config, trunk.large_stem(stem, shape))
     for stage, repeats in enumerate(stages):
@@ -166,7 +167,7 @@ def resnet(
                 bottleneck=bottleneck,
                 inner=wider.inner(stage),
                 groups=groups,
-                ending=_ending(config, squeeze_excitation, block),
+                ending=_ending(config, reduction, block),
                 drop_path=next(rates),
                 name=block,
             )
@@ -186,22 +187,19 @@ class _Widths:
     bottleneck: bool
 
     def __post_init__(self):
-        POSITIVE("width_factor", self.factor)
-        COUNT("groups", self.groups)
-        COUNT("group_width", self.group_width)
         if self.groups > 1 and not self.bottleneck:
             raise ValueError(f"groups: {self.groups} need bottlenecks; they have none to divide.")
 
     def filters(self, stage: int) -> int:
         """Those that a block's width is counted by."""
         filters = self.width * 2**stage
-        return filters if self.bottleneck else int(filters * self.factor)
+        return filters if self.bottleneck else max(1, int(filters * self.factor))
 
     def inner(self, stage: int) -> int:
         """Those of the 3 × 3 convolution."""
         if self.groups > 1:
-            return int(self.groups * self.group_width * self.factor) * 2**stage
-        return int(self.width * self.factor) * 2**stage
+            return self.groups * max(1, int(self.group_width * self.factor)) * 2**stage
+        return max(1, int(self.width * self.factor)) * 2**stage
 
 
 def _stem(x, width: int, config: BlockConfig, large: bool):

@@ -1,6 +1,7 @@
 """What networks on tokens share: (batch, tokens, channels) in, the same shape out."""
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 
 import keras
 from keras import layers, ops
@@ -13,11 +14,12 @@ from recipes.blocks import (
     normalized,
     wrapped,
 )
+from recipes.classifiers.trunk import BATCH_OF_TORCH
 from recipes.ingredients import activations, regularizers
 from recipes.saving import PACKAGE
 
 PLACES = ("before", "after", "both")  # of the norm, around attention and around the dense layers
-OF_TORCH = {"layer": {"epsilon": 1e-6}, "batch": {"epsilon": 1e-5, "momentum": 0.9}}
+OF_TORCH = {"layer": {"epsilon": 1e-6}, **BATCH_OF_TORCH}
 
 
 def patches(x, width: int, patch_size: int, config: BlockConfig, *, name: str):
@@ -50,9 +52,10 @@ def dense(x, units: int, config: BlockConfig, *, activation=None, name: str | No
 
 
 def dropped(x, config: BlockConfig):
-    """The configuration's dropout alone."""
+    """The configuration's dropout alone; with a rate, of single values."""
     activation = activations.get(config.activation)
-    layer = regularizers.dropout(config.dropout, activation, seed=config.next_seed())
+    rank = None if isinstance(config.dropout, Real) else len(x.shape)
+    layer = regularizers.dropout(config.dropout, activation, rank=rank, seed=config.next_seed())
     return x if layer is None else layer(x)
 
 

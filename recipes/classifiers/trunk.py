@@ -24,7 +24,9 @@ INGREDIENTS = {
 }
 NORMS = ["none", "batch", "layer", "group", "rms"]
 # What differs between a published network in Keras and in PyTorch; weights fit theirs alone.
-BATCH_OF_TORCH = {"batch": {"epsilon": 1e-5, "momentum": 0.9}}
+BATCH_OF_TORCH: dict[str, dict[str, Any]] = {
+    name: {"epsilon": 1e-5, "momentum": 0.9} for name in ("batch", "sync_batch", "frozen_batch")
+}
 CONVENTIONS: dict[str, dict[str, Any]] = {
     "keras": {},
     "torch": {"symmetric": True, "norm_options": BATCH_OF_TORCH},
@@ -81,12 +83,12 @@ def numbered(name: str) -> str:
     return f"{name}_{before}" if before else name
 
 
-def picture_shape(shape: Sequence[int | None], shrinks: int, *, fixed: bool = False) -> tuple:
-    """The shape of a picture that leaves something when it is shrunk so many times.
+def picture_shape(shape: Sequence[int | None], least: int, *, fixed: bool = False) -> tuple:
+    """The shape of a picture, of which something is left when the recipe has shrunk it.
 
     Args:
         shape: (height, width, channels); None for a side that varies.
-        shrinks: the least side.
+        least: the side from which on something is left.
         fixed: whether the recipe's layers depend on the size.
 
     Raises:
@@ -101,16 +103,20 @@ def picture_shape(shape: Sequence[int | None], shrinks: int, *, fixed: bool = Fa
     if len(shape) != 3 or shape[2] is None or (fixed and None in shape):
         known = ", of a fixed size" if fixed else ""
         raise ValueError(f"input_shape: {shape} is not (height, width, channels){known}.")
-    if any(side is not None and side < shrinks for side in shape[:2]):
+    if any(side is not None and side < least for side in shape[:2]):
         raise ValueError(
-            f"input_shape: {shape[0]} x {shape[1]} pixels are too small; the poolings shrink them "
-            f"by {shrinks}."
+            f"input_shape: {shape[0]} x {shape[1]} pixels are too small; each side has {least} or "
+            "more."
         )
     return shape
 
 
-def series_shape(shape: Sequence[int | None], shrinks: int) -> tuple:
-    """The shape of a series that leaves something when it is shrunk so many times.
+def series_shape(shape: Sequence[int | None], least: int) -> tuple:
+    """The shape of a series, of which something is left when the recipe has shrunk it.
+
+    Args:
+        shape: (steps, channels); None for steps that vary.
+        least: the steps from which on something is left.
 
     Example:
         >>> series_shape([None, 6], 8)
@@ -120,10 +126,8 @@ def series_shape(shape: Sequence[int | None], shrinks: int) -> tuple:
     shape = _sides(shape)
     if len(shape) != 2 or shape[1] is None:
         raise ValueError(f"input_shape: {shape} is not (steps, channels).")
-    if shape[0] is not None and shape[0] < shrinks:
-        raise ValueError(
-            f"input_shape: {shape[0]} steps are too few; the poolings shrink them by {shrinks}."
-        )
+    if shape[0] is not None and shape[0] < least:
+        raise ValueError(f"input_shape: {shape[0]} steps are too few; it takes {least} or more.")
     return shape
 
 
@@ -134,7 +138,7 @@ def fixed_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
         >>> fixed_shape(4), fixed_shape((8, 8, 3))
         ((4,), (8, 8, 3))
     """
-    sides = shape if isinstance(shape, Iterable) and not isinstance(shape, str) else [shape]
+    sides = shape if are_several(shape) else [shape]
     found = tuple(COUNT("input_shape", side) for side in sides)
     if not found:
         raise ValueError("input_shape: () has no side.")
@@ -143,7 +147,7 @@ def fixed_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
 
 def _sides(shape) -> tuple[int | None, ...]:
     """Whole numbers, and None for what varies."""
-    sides = shape if isinstance(shape, Iterable) and not isinstance(shape, str) else [shape]
+    sides = shape if are_several(shape) else [shape]
     return tuple(None if side is None else COUNT("input_shape", side) for side in sides)
 
 
@@ -171,9 +175,33 @@ def several(name: str, values: Iterable) -> list:
         >>> several("stages", ((1, 16, 1, 1),))
         [(1, 16, 1, 1)]
     """
-    if not isinstance(values, Iterable) or isinstance(values, str):
+    if not are_several(values):
         raise ValueError(f"{name}: {values!r} are not several.")
     return list(values)
+
+
+def are_several(values) -> bool:
+    """Whether it is a row of values: a text is none, nor is an array without a side.
+
+    Example:
+        >>> are_several((16, 32)), are_several("16")
+        (True, False)
+    """
+    return (
+        isinstance(values, Iterable)
+        and not isinstance(values, str)
+        and getattr(values, "ndim", 1) > 0
+    )
+
+
+def blocks_of(given, table: Mapping):
+    """The blocks of each stage, as they were given, or as a paper has them for a depth.
+
+    Example:
+        >>> blocks_of((2, 2), {}), blocks_of(11, {11: [1, 1]})
+        ([2, 2], [1, 1])
+    """
+    return positive("depth", given) if are_several(given) else published("depth", given, table)
 
 
 def positive(name: str, numbers: Iterable[int]) -> list[int]:
@@ -198,12 +226,13 @@ def multiple_of_8(filters: float) -> int:
 
 
 def published(name: str, given: Any, table: Mapping) -> Any:
-    """What the paper has for a depth or size, refused where it has none.
+    """What the paper has for a depth or a size, whose letters may be large; refused without one.
 
     Example:
-        >>> published("depth", 11, {11: "A", 13: "B"})
-        'A'
+        >>> published("depth", 11, {11: "A", 13: "B"}), published("size", "B0", {"b0": 1.0})
+        ('A', 1.0)
     """
+    given = given.lower() if isinstance(given, str) else given
     if isinstance(given, bool) or not isinstance(given, Hashable) or given not in table:
         raise ValueError(f"{name}: {given!r} is not among {', '.join(map(str, table))}.")
     return table[given]
@@ -231,7 +260,7 @@ def rows(name: str, given: Iterable[Iterable], columns: Sequence[str]) -> list[l
 
 def without_norm(config: BlockConfig) -> BlockConfig:
     """For dense layers behind the maps, which published networks do not normalize."""
-    kept = normalization.canonical_name(config.normalization) == "weight"  # the kernel's own
+    kept = normalization.of_kernels_alone(config.normalization)
     return config if kept else config.but(normalization="none")
 
 

@@ -8,7 +8,7 @@ from keras import layers
 from recipes.blocks import PLAIN, BlockConfig, conv_block, dense_block
 from recipes.classifiers import trunk
 from recipes.classifiers.registry import register
-from recipes.ingredients.normalization import canonical_name
+from recipes.ingredients.normalization import canonical_name, of_kernels_alone
 
 # Convolutions of each stage (table 1, columns A, B, D and E).
 DEPTHS = {
@@ -112,19 +112,17 @@ def vgg(
         seed=seed,
         norm_options=trunk.BATCH_OF_TORCH,
     )
-    if not isinstance(depth, Sequence):
-        depth = trunk.published("depth", depth, DEPTHS)
-    widths = WIDTHS[: len(depth)] if widths is None else widths
-    if len(widths) != len(trunk.positive("depth", depth)):
-        raise ValueError(f"widths: {len(widths)} for {len(depth)} stages of depth.")
-    trunk.positive("widths", widths)
-    shape = trunk.picture_shape(input_shape, 2 ** len(depth), fixed=True)
+    blocks = trunk.blocks_of(depth, DEPTHS)
+    widths = trunk.positive("widths", WIDTHS[: len(blocks)] if widths is None else widths)
+    if len(widths) != len(blocks):
+        raise ValueError(f"widths: {len(widths)} for {len(blocks)} stages of depth.")
+    shape = trunk.picture_shape(input_shape, 2 ** len(blocks), fixed=True)
     maps = config.but(dropout=0.0)
-    bare = canonical_name(normalization) in ("none", "weight")
+    bare = canonical_name(normalization) == "none" or of_kernels_alone(normalization)
     step = 2 if bare else 3  # torchvision counts all layers
     inputs, x = trunk.begin(shape, scaling)
     index = 0
-    for width, repeats in zip(widths, depth, strict=True):
+    for width, repeats in zip(widths, blocks, strict=True):
         for _ in range(repeats):
             x = conv_block(x, width, maps, names=(f"features_{index}", f"features_{index + 1}"))
             index += step

@@ -134,7 +134,8 @@ def vit(
     parts = COUNT("heads", usual[2] if heads is None else heads)
     if channels % parts:
         raise ValueError(f"heads: {parts} do not divide a width of {channels}.")
-    shape = trunk.picture_shape(input_shape, COUNT("patch_size", patch_size), fixed=True)
+    patch_size = COUNT("patch_size", patch_size)
+    shape = trunk.picture_shape(input_shape, patch_size, fixed=True)
     check_patches(shape, patch_size)
     inputs, x = trunk.begin(shape, scaling)
     x = patches(x, channels, patch_size, config, name="patch_embed_proj")

@@ -2,8 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import NoReturn
 
 import keras
@@ -12,121 +11,10 @@ import pandas as pd
 from keras import layers
 
 from recipes.ingredients import identifiers
-from recipes.ingredients.activation_layers import (
-    TLU,
-    ChannelPReLU,
-    HardMish,
-    KerasFunction,
-    QuickGELU,
-    RReLU,
-    ScaledTanh,
-)
-from recipes.ingredients.joint_activations import (
-    GLU,
-    CReLU,
-    Maxout,
-    Narrowing,
-    Sparsemax,
-    SwiGLU,
-)
+from recipes.ingredients.activation_facts import ACTIVATIONS, ALIASES, CLASSES, PRESETS
+from recipes.ingredients.activation_layers import KerasFunction
+from recipes.ingredients.joint_activations import CReLU, Maxout as Maxout, Narrowing
 
-
-@dataclass(frozen=True)
-class Activation:
-    """An activation and what is known about it.
-
-    Attributes:
-        make: builds the layer from its options.
-        low: the infimum of its values.
-        high: the supremum.
-        zero_centred: whether positive and negative values occur in like measure.
-        saturating: where the gradient vanishes: "both sides", "left side", "right side" or "no".
-        monotonic: whether it never falls.
-        smooth: whether it has a derivative everywhere.
-        parameters: learned ones of a channel.
-        initializer: of the kernel that feeds it: "glorot", "he" or "lecun".
-    """
-
-    make: Callable[..., layers.Layer]
-    low: float
-    high: float
-    zero_centred: bool
-    saturating: str
-    monotonic: bool
-    smooth: bool
-    parameters: int
-    initializer: str
-
-
-def _function(name: str, **defaults) -> Callable[..., layers.Layer]:
-    """Keras' function of a name; as a layer of our own where it has parameters."""
-
-    def make(**options):
-        parameters = {**defaults, **options}
-        return KerasFunction(name, parameters) if parameters else layers.Activation(name)
-
-    return make
-
-
-_INF = float("inf")
-BOTH, LEFT, RIGHT, NO = "both sides", "left side", "right side", "no"
-GLOROT, HE, LECUN = "glorot", "he", "lecun"
-_FACTS = {  # low, high, zero-centred, saturating, monotonic, smooth, parameters, initializer
-    "sigmoid": (_function("sigmoid"), 0, 1, False, BOTH, True, True, 0, GLOROT),
-    "tanh": (_function("tanh"), -1, 1, True, BOTH, True, True, 0, GLOROT),
-    "relu": (layers.ReLU, 0, _INF, False, LEFT, True, False, 0, HE),
-    "crelu": (CReLU, 0, _INF, False, NO, False, False, 0, HE),
-    "leaky_relu": (layers.LeakyReLU, -_INF, _INF, False, NO, True, False, 0, HE),
-    "prelu": (ChannelPReLU, -_INF, _INF, False, NO, True, False, 1, HE),
-    "rrelu": (RReLU, -_INF, _INF, False, NO, True, False, 0, HE),
-    "tlu": (TLU, -_INF, _INF, False, LEFT, True, False, 1, HE),
-    "threshold": (
-        _function("threshold", threshold=1.0, default_value=0.0),
-        *(0, _INF, False, LEFT, True, False, 0, HE),
-    ),
-    "relu6": (_function("relu6"), 0, 6, False, BOTH, True, False, 0, HE),
-    "silu": (_function("silu"), -0.2784645, _INF, False, LEFT, False, True, 0, HE),
-    "hard_silu": (_function("hard_silu"), -0.375, _INF, False, LEFT, False, False, 0, HE),
-    "mish": (_function("mish"), -0.3088427, _INF, False, LEFT, False, True, 0, HE),
-    "hard_mish": (HardMish, -0.5, _INF, False, LEFT, False, False, 0, HE),
-    "gelu": (_function("gelu"), -0.1699708, _INF, False, LEFT, False, True, 0, HE),
-    "quick_gelu": (QuickGELU, -0.1636101, _INF, False, LEFT, False, True, 0, HE),
-    "selu": (_function("selu"), -1.7580993, _INF, True, LEFT, True, False, 0, LECUN),
-    "elu": (layers.ELU, -1, _INF, False, LEFT, True, True, 0, HE),
-    "celu": (_function("celu"), -1, _INF, False, LEFT, True, True, 0, HE),
-    "softplus": (_function("softplus"), 0, _INF, False, LEFT, True, True, 0, HE),
-    "squareplus": (_function("squareplus"), 0, _INF, False, LEFT, True, True, 0, HE),
-    "sparse_plus": (_function("sparse_plus"), 0, _INF, False, LEFT, True, True, 0, HE),
-    "exponential": (_function("exponential"), 0, _INF, False, LEFT, True, True, 0, GLOROT),
-    "log_sigmoid": (_function("log_sigmoid"), -_INF, 0, False, RIGHT, True, True, 0, GLOROT),
-    "hard_sigmoid": (_function("hard_sigmoid"), 0, 1, False, BOTH, True, False, 0, GLOROT),
-    "sparse_sigmoid": (_function("sparse_sigmoid"), 0, 1, False, BOTH, True, False, 0, GLOROT),
-    "sparsemax": (Sparsemax, 0, 1, False, BOTH, True, False, 0, GLOROT),
-    "hard_tanh": (_function("hard_tanh"), -1, 1, True, BOTH, True, False, 0, GLOROT),
-    "scaled_tanh": (ScaledTanh, -1.7159, 1.7159, True, BOTH, True, True, 0, LECUN),
-    "softsign": (_function("softsign"), -1, 1, True, BOTH, True, True, 0, GLOROT),
-    "tanh_shrink": (_function("tanh_shrink"), -_INF, _INF, True, NO, True, True, 0, GLOROT),
-    "soft_shrink": (_function("soft_shrink"), -_INF, _INF, True, NO, True, False, 0, GLOROT),
-    "hard_shrink": (_function("hard_shrink"), -_INF, _INF, True, NO, True, False, 0, GLOROT),
-    "maxout": (Maxout, -_INF, _INF, True, NO, True, False, 0, HE),
-    "glu": (GLU, -_INF, _INF, True, NO, False, True, 0, GLOROT),
-    "swiglu": (SwiGLU, -_INF, _INF, True, NO, False, True, 0, HE),
-    "linear": (_function("linear"), -_INF, _INF, True, NO, True, True, 0, GLOROT),
-}
-ACTIVATIONS = {name: Activation(*facts) for name, facts in _FACTS.items()}
-ALIASES = {
-    "swish": "silu",
-    "hardswish": "hard_silu",
-    "none": "linear",
-    "identity": "linear",
-    "thresholdedrelu": "threshold",
-    "thresholdedlinearunit": "tlu",
-    "mishhard": "hard_mish",
-}
-_CLASSES = {  # the layers that have a name in the table
-    **{make: name for name, (make, *_) in _FACTS.items() if inspect.isclass(make)},
-    layers.PReLU: "prelu",
-}
 _OBJECTS = "a function of a tensor, a layer that is an activation, its class or configuration"
 CHANGE_WIDTH = (CReLU, Narrowing)
 
@@ -145,8 +33,8 @@ def get(identifier=None, **options) -> layers.Layer:
     """An activation as a new layer.
 
     Args:
-        identifier: a name in any spelling ("hard_silu", "HardSiLU"), `(name, options)`, a function
-            of a tensor, a layer (of which a new copy is made), its class, or a configuration.
+        identifier: a name in any spelling ("hard_silu", "HardSiLU"), its class, `(name, options)`,
+            a function of a tensor, a layer (of which a new copy is made), or a configuration.
         **options: of a named activation: `negative_slope` (leaky_relu), `pieces` (maxout),
             `alpha` (elu, celu), `max_value` (relu), `threshold`, `approximate` (gelu), …
 
@@ -161,13 +49,17 @@ def get(identifier=None, **options) -> layers.Layer:
         [2.0]
     """
     identifier, options = identifiers.parted(identifier, options)
+    if isinstance(identifier, str):
+        identifier, preset = PRESETS.get(identifiers.folded(identifier), (identifier, {}))
+        options = {**preset, **options}
     identifier = identifiers.from_keras(
-        "activation", identifier, keras.saving.deserialize_keras_object, layers.Layer
+        "activation", identifier, keras.saving.deserialize_keras_object, layers.Layer, options
     )
     if isinstance(identifier, layers.Layer):
         return _copy(identifier)
     if callable(identifier) and not inspect.isclass(identifier):
-        return _of_function(identifier, options)
+        _check_function(identifier)
+        return layers.Activation(identifier)
     if identifier is None:
         identifier = "linear"
     if not isinstance(identifier, str):
@@ -194,12 +86,8 @@ def _refuse_softmax(name: str) -> None:
         )
 
 
-def _of_function(function: Callable, options: Mapping) -> layers.Layer:
-    _check_function(function)
-    return layers.Activation(function, **options)
-
-
 def _check_function(function: Callable) -> None:
+    function = getattr(function, "func", function)  # of a partial one
     _refuse_softmax(getattr(function, "__name__", ""))
     if function is keras.activations.glu:
         raise ValueError("activation: Keras' function glu halves the channels; take 'glu'.")
@@ -210,7 +98,7 @@ def _copy(layer: layers.Layer) -> layers.Layer:
     if isinstance(layer, layers.Activation | layers.Softmax):
         _check_function(getattr(layer, "activation", keras.activations.softmax))
     of_keras = type(layer).__module__.startswith("keras.")
-    kinds = (layers.Activation, layers.Lambda, *_CLASSES)
+    kinds = (layers.Activation, layers.Lambda, *CLASSES)
     if isinstance(layer, layers.Wrapper | keras.Model) or (
         of_keras and not isinstance(layer, kinds)
     ):
@@ -236,7 +124,7 @@ def name_of(layer: layers.Layer) -> str | None:
         return name if name in ACTIVATIONS else None
     if isinstance(layer, layers.ReLU) and layer.max_value == 6:
         return "relu6"
-    return next((name for kind, name in _CLASSES.items() if isinstance(layer, kind)), None)
+    return next((name for kind, name in CLASSES.items() if isinstance(layer, kind)), None)
 
 
 def kernel_units(layer: layers.Layer, units: int) -> int:
@@ -246,7 +134,7 @@ def kernel_units(layer: layers.Layer, units: int) -> int:
         ValueError: CReLU doubles, so it cannot leave an odd number.
 
     Example:
-        >>> kernel_units(CReLU(), 64), kernel_units(Maxout(3), 64), kernel_units(GLU(), 64)
+        >>> kernel_units(CReLU(), 64), kernel_units(Maxout(3), 64), kernel_units(get("glu"), 64)
         (32, 192, 128)
     """
     if isinstance(layer, CReLU):
@@ -268,16 +156,32 @@ def applied(layer: layers.Layer, x):
     """
     y = layer(x)
     function = getattr(layer, "activation", None)
+    name = getattr(function, "__name__", None) or str(function or type(layer).__name__)
     shape = y.shape
-    if isinstance(layer, layers.Activation) and name_of(layer) is None:
-        shape = layers.Lambda(function)(x).shape  # `Activation` takes it to be the input's
+    if isinstance(layer, layers.Activation) and function is not _of_keras(function):
+        shape = _shape_of(function, x, name)  # `Activation` takes it to be the input's
     if tuple(shape) != tuple(x.shape) and not isinstance(layer, CHANGE_WIDTH):
         raise ValueError(
-            f"activation: {getattr(function, '__name__', type(layer).__name__)} makes "
-            f"{tuple(shape)} of {tuple(x.shape)}. Of those that change the width, blocks know "
-            "'crelu', 'maxout', 'glu' and 'swiglu'."
+            f"activation: {name} makes {tuple(shape)} of {tuple(x.shape)}. Of those that change "
+            "the width, blocks know 'crelu', 'maxout', 'glu' and 'swiglu'."
         )
     return y
+
+
+def _of_keras(function) -> Callable | None:
+    """What Keras calls by this function's name."""
+    return getattr(keras.activations, getattr(function, "__name__", ""), None)
+
+
+def _shape_of(function: Callable, x, name: str) -> tuple:
+    """Of what a function makes of a symbolic tensor; refused where it makes no tensor of it."""
+    try:
+        return layers.Lambda(function)(x).shape
+    except Exception as error:  # whatever another framework's function raises
+        allowed = ", ".join(ACTIVATIONS)
+        raise ValueError(
+            f"activation: {name} makes no tensor of a Keras tensor. Names: {allowed}."
+        ) from error
 
 
 def activation_table(*, measure_cost: bool = False, repeats: int = 20) -> pd.DataFrame:

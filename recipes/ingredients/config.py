@@ -42,7 +42,7 @@ class BlockConfig:
         zero_init_last: whether a residual block begins as its shortcut alone: the scale of its
             last norm is 0, or its last kernel where no norm follows that.
         seed: of the initializers and the dropout.
-        norm_options: of a normalization that is given by its name alone, such as its epsilon.
+        norm_options: of a normalization by name, such as its epsilon, where none are given with it.
         symmetric: whether a convolution with strides pads as much on each side, as in PyTorch;
             otherwise as Keras' "same" does.
 
@@ -74,7 +74,7 @@ class BlockConfig:
     def __post_init__(self):
         find(self.norm_position, dict.fromkeys(self.positions), what="norm_position")
         activation = activations.get(self.activation)
-        regularizers.dropout(self.dropout, activation, maps=True)
+        regularizers.dropout(self.dropout, activation)
         normalization.canonical_name(self.normalization)
         initializers.get(self.kernel_initializer)
         initializers.bias_initializer(self.bias_initializer)

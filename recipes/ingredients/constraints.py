@@ -47,11 +47,11 @@ def get(identifier=None, *, axis: int | Sequence[int] = 0, **options):
     identifier, options = identifiers.parted(identifier, options)
     base = keras.constraints.Constraint
     identifier = identifiers.from_keras(
-        "kernel_constraint", identifier, keras.constraints.deserialize, base
+        "kernel_constraint", identifier, keras.constraints.deserialize, base, options
     )
     if identifier is None or isinstance(identifier, base):
         return identifier
-    if isinstance(identifier, str) and identifier == "none":
+    if isinstance(identifier, str) and identifiers.folded(identifier) == "none":
         return None
     name = identifiers.among(identifier, NAMES, {}) if isinstance(identifier, str) else None
     if name is None:

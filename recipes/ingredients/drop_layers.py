@@ -58,6 +58,11 @@ class DropPath(Drop):
         return x * ops.cast(lots >= self.rate, x.dtype) / (1 - self.rate)
 
 
+def _real(number):
+    """A whole number that may be a tensor, to divide by."""
+    return float(number) if isinstance(number, int) else ops.cast(number, "float32")
+
+
 @final
 @keras.saving.register_keras_serializable(PACKAGE)
 class DropBlock(Drop):
@@ -84,16 +89,23 @@ class DropBlock(Drop):
         """The maps without the squares, times places by places that are left."""
         if not training or self.rate == 0:
             return x
-        height, width = x.shape[1:3]
-        tall, wide = min(self.block_size, height), min(self.block_size, width)
-        share = self.rate * height * width / (tall * wide)
-        share = share / ((height - tall + 1) * (width - wide + 1))
-        shape = (ops.shape(x)[0], height, width, 1)
+        sides = ops.shape(x)[1:3]  # tensors where they vary
+        lengths = [self._length(side) for side in sides]
+        share = self.rate
+        for side, length in zip(sides, lengths, strict=True):
+            share = share * _real(side) / _real(length) / _real(side - length + 1)
+        window = [length if isinstance(length, int) else self.block_size for length in lengths]
+        shape = (ops.shape(x)[0], *sides, 1)
         lots = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         middles = ops.cast(lots < share, "float32")
-        kept = 1 - ops.max_pool(middles, (tall, wide), strides=1, padding="same")
+        kept = 1 - ops.max_pool(middles, tuple(window), strides=1, padding="same")
         kept = kept / (ops.mean(kept) + 1e-7)
         return x * ops.cast(kept, x.dtype)
+
+    def _length(self, side):
+        """Of a square on a map of this side."""
+        known = isinstance(side, int)
+        return min(self.block_size, side) if known else ops.minimum(self.block_size, side)
 
     def get_config(self):
         """The arguments."""

@@ -38,7 +38,7 @@ def gain(activation, **options) -> float:
     """
     layer = activations.get(activation, **options)
     name = activations.name_of(layer)
-    if name in TORCH:
+    if name in TORCH and _usual(layer, name):
         return TORCH[name]
     if name == "sparsemax" or isinstance(layer, activations.Narrowing):
         raise ValueError(f"activation: {name!r} takes several values; it has no gain.")
@@ -47,6 +47,13 @@ def gain(activation, **options) -> float:
     values = keras.ops.convert_to_numpy(layer(z.astype("float32")[:, None])).astype("float64")
     square = np.trapezoid(density * np.square(values).sum(axis=1), z)
     return float(1 / math.sqrt(square))
+
+
+def _usual(layer: keras.Layer, name: str) -> bool:
+    """Whether an activation has the options that its name alone gives."""
+    own, plain = (one.get_config() for one in (layer, activations.get(name)))
+    shared = own.keys() & plain.keys() - {"name", "dtype"}
+    return all(own[key] == plain[key] for key in shared)
 
 
 def gain_table() -> pd.DataFrame:

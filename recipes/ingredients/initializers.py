@@ -3,7 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from numbers import Real
 from typing import NoReturn
 
@@ -13,10 +13,14 @@ from keras import initializers, layers
 
 from recipes.ingredients import activations, identifiers
 from recipes.ingredients.initializer_classes import DeltaOrthogonal, Dirac, Sparse, Structured
+from recipes.rules import NUMBER
 
 
 def _he_fan_out(distribution: str) -> Callable[..., initializers.Initializer]:
-    return lambda seed=None: initializers.VarianceScaling(2.0, "fan_out", distribution, seed=seed)
+    def he(seed=None) -> initializers.Initializer:
+        return initializers.VarianceScaling(2.0, "fan_out", distribution, seed=seed)
+
+    return he
 
 
 NAMES: dict[str, Callable] = {
@@ -46,6 +50,7 @@ ALIASES = {
     "kaimingnormalfanout": "he_normal_fan_out",
     "kaiminguniformfanout": "he_uniform_fan_out",
     "truncnormal": "truncated_normal",
+    "truncnormaltf": "truncated_normal",
     "normal": "random_normal",
     "uniform": "random_uniform",
     "zero": "zeros",
@@ -60,6 +65,7 @@ OF_KERAS = {
 }
 OF_KERAS_ALIASES = {
     "one": "ones",
+    "eye": "identity",
     "identityinitializer": "identity",
     "stftinitializer": "stft",
 }
@@ -125,16 +131,18 @@ def get(
     """
     identifier, options = identifiers.parted(identifier, options)
     identifier = identifiers.from_keras(
-        "initializer", identifier, initializers.deserialize, initializers.Initializer
+        "initializer", identifier, initializers.deserialize, initializers.Initializer, options
     )
     if isinstance(identifier, initializers.Initializer):
         return _redrawn(identifier, seed)
     if callable(identifier) and not inspect.isclass(identifier):
-        return _refuse(identifier) if isinstance(identifier, _NO_INITIALIZERS) else identifier
+        _check_function(identifier)
+        return identifier
     if not isinstance(identifier, str):
         _refuse(identifier)
     if identifier == AUTO:
-        return _auto(activation, seed)
+        options["seed"] = options.get("seed") if seed is None else seed
+        return identifiers.made("initializer", AUTO, partial(_auto, activation), **options)
     made = _named(identifier, seed, options)
     if isinstance(made, initializers.Zeros | initializers.Ones | initializers.Constant):
         kind = type(made).__name__.lower()
@@ -144,12 +152,24 @@ def get(
     return made
 
 
+def _check_function(function: Callable) -> None:
+    """Refuse what cannot be called as Keras does."""
+    try:
+        inspect.signature(function).bind((), dtype=None)
+    except TypeError:
+        _refuse(function)
+    except ValueError:  # it does not say what it takes
+        return
+    if isinstance(function, _NO_INITIALIZERS):
+        _refuse(function)
+
+
 def _refuse(identifier) -> NoReturn:
     identifiers.refuse("initializer", identifier, [AUTO, *NAMES], _OTHERS)
 
 
 def _named(identifier: str, seed: int | None, options: dict) -> initializers.Initializer:
-    """The initializer of a name: ours, Keras', or one that the user registered with Keras."""
+    """The initializer of a name: ours or Keras'."""
     name = identifiers.among(identifier, NAMES, ALIASES)
     make = NAMES.get(name or "")
     if make is None:
@@ -159,11 +179,11 @@ def _named(identifier: str, seed: int | None, options: dict) -> initializers.Ini
         if seed is not None and "seed" in inspect.signature(make).parameters:
             options = {**options, "seed": seed}
         return identifiers.made("initializer", name, make, **options)
-    with suppress(TypeError, ValueError):
-        found = initializers.get(identifier)
-        if isinstance(found, initializers.Initializer):
-            return _redrawn(type(found)(**options), seed)
-    _refuse(identifier)
+    try:
+        make = type(initializers.get(identifier))
+    except (TypeError, ValueError):
+        _refuse(identifier)
+    return _redrawn(identifiers.made("initializer", identifier, make, **options), seed)
 
 
 def seed_of(identifier) -> int | None:
@@ -207,8 +227,10 @@ def for_depthwise(initializer: initializers.Initializer) -> initializers.Initial
 
 
 def _auto(activation: layers.Layer | None, seed: int | None) -> initializers.Initializer:
-    if isinstance(activation, layers.LeakyReLU):  # the gain of arXiv 1502.01852, equation 15
-        scale = 2 / (1 + float(activation.negative_slope) ** 2)
+    leaky = isinstance(activation, layers.LeakyReLU | layers.ReLU)
+    slope = float(activation.negative_slope) if leaky else 0.0
+    if slope:  # the gain of arXiv 1502.01852, equation 15
+        scale = 2 / (1 + slope**2)
         return initializers.VarianceScaling(scale, "fan_in", "truncated_normal", seed=seed)
     name = activations.name_of(activation) if activation is not None else "linear"
     facts = activations.ACTIVATIONS.get(name or "")
@@ -259,7 +281,7 @@ def bias_initializer(identifier=0.0, seed: int | None = None) -> initializers.In
         ([0.5, 0.5], array([1.], dtype=float32))
     """
     if isinstance(identifier, Real) and not isinstance(identifier, bool):
-        number = float(identifier)
+        number = NUMBER("bias_initializer", identifier)
         return initializers.Constant(number) if number else initializers.Zeros()
     if identifier is None or (isinstance(identifier, str) and identifier == AUTO):
         raise ValueError(

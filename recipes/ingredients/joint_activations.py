@@ -6,6 +6,7 @@ from typing import final
 import keras
 from keras import layers, ops
 
+from recipes.dtypes import widened
 from recipes.rules import COUNT
 from recipes.saving import PACKAGE
 
@@ -26,11 +27,13 @@ class Sparsemax(layers.Layer):
     """
 
     def call(self, x):
-        """What is above the threshold by which the rest sums to 1."""
-        falling = -ops.sort(-x, axis=-1)
-        counts = ops.cast(ops.arange(1, x.shape[-1] + 1), x.dtype)
+        """What is above the threshold by which the rest sums to 1; it is found in float32."""
+        values = widened(x)
+        falling = -ops.sort(-values, axis=-1)
+        counts = ops.arange(1, x.shape[-1] + 1, dtype=values.dtype)
         thresholds = (ops.cumsum(falling, axis=-1) - 1) / counts
-        return ops.relu(x - ops.max(thresholds, axis=-1, keepdims=True))
+        above = ops.relu(values - ops.max(thresholds, axis=-1, keepdims=True))
+        return ops.cast(above, x.dtype)
 
     def compute_output_shape(self, input_shape):
         """The input's."""

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from recipes.dtypes import widened
 from recipes.rules import COUNT
 from recipes.saving import PACKAGE
 
@@ -40,12 +41,13 @@ class LocalResponseNormalization(layers.Layer):
         self.k = k
 
     def call(self, x):
-        """The input over its neighbourhood's strength."""
+        """The input over its neighbourhood's strength, which is taken in float32."""
         before, channels = self.size // 2, x.shape[-1]
         pads = [(0, 0)] * (len(x.shape) - 1) + [(before, self.size - 1 - before)]
-        squares = ops.pad(ops.square(x), pads)
+        squares = ops.pad(ops.square(widened(x)), pads)
         total = sum(squares[..., start : start + channels] for start in range(self.size))
-        return x / ops.power(self.k + self.alpha / self.size * total, self.beta)
+        strength = ops.power(self.k + self.alpha / self.size * total, self.beta)
+        return ops.cast(widened(x) / strength, x.dtype)
 
     def compute_output_shape(self, input_shape):
         """The input's."""
@@ -94,7 +96,7 @@ class FilterResponseNormalization(layers.Layer):
     def call(self, x):
         """The normalized channels; the mean is taken in float32."""
         places = tuple(range(1, len(x.shape) - 1))
-        squares = ops.mean(ops.square(ops.cast(x, "float32")), axis=places, keepdims=True)
+        squares = ops.mean(ops.square(widened(x)), axis=places, keepdims=True)
         x = x * ops.cast(ops.rsqrt(squares + self.epsilon), x.dtype)
         return x * ops.cast(self.gamma, x.dtype) + ops.cast(self.beta, x.dtype)
 
@@ -129,14 +131,15 @@ class KernelNormalization(layers.Wrapper):
         """The layer with the normalized kernel."""
         values = {id(v): ops.convert_to_tensor(v) for v in self.layer.variables}
         kernel = self.layer.kernel
-        values[id(kernel)] = self.normalized(ops.convert_to_tensor(kernel))
+        own = ops.convert_to_tensor(kernel)
+        values[id(kernel)] = ops.cast(self.normalized(widened(own)), own.dtype)
         mapping = [(v, values[id(v)]) for v in self.layer.variables]
         with keras.StatelessScope(state_mapping=mapping):
             return self.layer.call(x)
 
     @abstractmethod
     def normalized(self, kernel):
-        """The kernel that is used."""
+        """The kernel that is used, from one that is in float32 at the least."""
 
     def compute_output_shape(self, input_shape):
         """The layer's."""
@@ -173,7 +176,7 @@ class WeightNormalization(KernelNormalization):
     def normalized(self, kernel):
         """The direction, g long."""
         length = ops.sqrt(ops.sum(ops.square(kernel), axis=self.axes, keepdims=True) + 1e-12)
-        return self.g * kernel / length
+        return widened(ops.convert_to_tensor(self.g)) * kernel / length
 
 
 @final

@@ -1,7 +1,8 @@
 """Normalization by name: Keras' own and others', of outputs and of kernels."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NoReturn
 
 import keras
@@ -9,116 +10,17 @@ import pandas as pd
 from keras import layers
 
 from recipes.ingredients import identifiers
+from recipes.ingredients.norm_facts import ALIASES, NORMS, group
 from recipes.ingredients.norm_layers import (
-    FilterResponseNormalization,
-    LocalResponseNormalization,
-    WeightNormalization,
-    WeightStandardization,
+    FilterResponseNormalization as FilterResponseNormalization,
+    LocalResponseNormalization as LocalResponseNormalization,
+    WeightNormalization as WeightNormalization,
+    WeightStandardization as WeightStandardization,
 )
 from recipes.rules import COUNT
 
-MOST_GROUPS = 32
-
-
-@dataclass(frozen=True)
-class Norm:
-    """A kind of normalization and what is known about it.
-
-    Attributes:
-        make: builds the layer from the number of channels and its options; None for nothing.
-        over: the axes over which the statistics are taken.
-        shifts: whether it adds a learned shift, so that a bias right before it has no effect.
-        depends_on_batch: whether the other pictures of a batch matter in training.
-        parameters: learned ones a channel.
-        source: the paper.
-        wrap: around a kernel layer, for those that normalize the kernel.
-        then: for those, what normalizes the output by default.
-    """
-
-    make: Callable[..., layers.Layer] | None
-    over: str
-    shifts: bool
-    depends_on_batch: bool
-    parameters: int
-    source: str
-    wrap: Callable[..., layers.Layer] | None = None
-    then: str = "none"
-
-
-def _group(channels: int, groups: int | None = None, **options) -> layers.Layer:
-    if groups is None:
-        groups = next(g for g in range(min(MOST_GROUPS, channels), 0, -1) if channels % g == 0)
-    if COUNT("groups", groups) > channels or channels % groups:
-        raise ValueError(f"groups: {groups!r} does not divide {channels} channels.")
-    return layers.GroupNormalization(groups, **options)
-
-
-def _anyhow(make: Callable[..., layers.Layer], **fixed) -> Callable[..., layers.Layer]:
-    """A layer that need not know how many channels come."""
-    return lambda channels, **options: make(**fixed, **options)
-
-
-def _instance(channels: int, **options) -> layers.Layer:
-    return layers.GroupNormalization(channels, **options)
-
-
-_BATCH, _KERNEL = "batch and places", "the kernel, not its output"
-NORMS = {
-    "batch": Norm(_anyhow(layers.BatchNormalization), _BATCH, True, True, 2, "arXiv 1502.03167"),
-    "sync_batch": Norm(
-        _anyhow(layers.BatchNormalization, synchronized=True),
-        *("batch, of all devices, and places", True, True, 2, "arXiv 1711.07240"),
-    ),
-    "frozen_batch": Norm(
-        _anyhow(layers.BatchNormalization, trainable=False),
-        *("nothing: its statistics stay", False, False, 0, "torchvision.ops.FrozenBatchNorm2d"),
-    ),
-    "layer": Norm(
-        _anyhow(layers.LayerNormalization), "channels", True, False, 2, "arXiv 1607.06450"
-    ),
-    "group": Norm(_group, "places and a group of channels", True, False, 2, "arXiv 1803.08494"),
-    "instance": Norm(_instance, "places", True, False, 2, "arXiv 1607.08022"),
-    "rms": Norm(
-        _anyhow(layers.RMSNormalization),
-        *("channels, without the mean", False, False, 1, "arXiv 1910.07467"),
-    ),
-    "unit": Norm(
-        _anyhow(layers.UnitNormalization),
-        *("channels, to length 1", False, False, 0, "keras.layers.UnitNormalization"),
-    ),
-    "filter_response": Norm(
-        _anyhow(FilterResponseNormalization),
-        *("places, without the mean", False, False, 2, "arXiv 1911.09737"),
-    ),
-    "local_response": Norm(
-        _anyhow(LocalResponseNormalization),
-        *("neighbouring channels", False, False, 0, "AlexNet, section 3.3"),
-    ),
-    "weight": Norm(None, _KERNEL, False, False, 1, "arXiv 1602.07868", WeightNormalization),
-    "weight_standardization": Norm(
-        *(None, f"{_KERNEL}; a norm follows", True, False, 2, "arXiv 1903.10520"),
-        wrap=WeightStandardization,
-        then="group",
-    ),
-    "spectral": Norm(
-        *(None, _KERNEL, False, False, 0, "arXiv 1802.05957"), wrap=layers.SpectralNormalization
-    ),
-    "none": Norm(None, "nothing", False, False, 0, ""),
-}
-ALIASES = {
-    "lrn": "local_response",
-    "bn": "batch",
-    "gn": "group",
-    "ln": "layer",
-    "in": "instance",
-    "frn": "filter_response",
-    "ws": "weight_standardization",
-    "syncbn": "sync_batch",
-    "synchronizedbatch": "sync_batch",
-    "frozenbn": "frozen_batch",
-    "identity": "none",
-}
-_ENDINGS = ("normalization", "norm2d", "norm")  # "BatchNormalization", "LayerNorm2d", "BatchNorm"
+# "BatchNormalization", "BatchNorm", "LayerNorm2d", "BN1d", "BatchNormAct2d"
+_ENDING = re.compile(r"(norm(alization)?)?(act|tlu)?([123]d)?$")
 _LAYERS = (
     *(layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization),
     *(layers.RMSNormalization, layers.UnitNormalization),
@@ -136,6 +38,18 @@ def names() -> list[str]:
     return list(NORMS)
 
 
+def _named(identifier, options: Mapping) -> str | None:
+    """The name in the table that is meant; None for an object, which may be made of options."""
+    if identifier is None:
+        return "none"
+    if not isinstance(identifier, str):
+        _object(identifier, options)
+        return None
+    short = _ENDING.sub("", identifiers.folded(identifier))
+    name = identifiers.among(short, NORMS, ALIASES)
+    return name if name is not None else _refuse(identifier)
+
+
 def canonical_name(identifier) -> str | None:
     """The name in the table of a name in any spelling, with options or without; None for an object.
 
@@ -146,26 +60,17 @@ def canonical_name(identifier) -> str | None:
         >>> canonical_name("lrn"), canonical_name(None), canonical_name("GroupNormalization")
         ('local_response', 'none', 'group')
     """
-    identifier, _ = identifiers.parted(identifier)
-    if identifier is None:
-        return "none"
-    if not isinstance(identifier, str):
-        _object(identifier)
-        return None
-    short = identifiers.folded(identifier)
-    ending = next((e for e in _ENDINGS if short.endswith(e) and short != e), "")
-    name = identifiers.among(short.removesuffix(ending), NORMS, ALIASES)
-    return name if name is not None else _refuse(identifier)
+    return _named(*identifiers.parted(identifier))
 
 
 def _refuse(identifier) -> NoReturn:
     identifiers.refuse("normalization", identifier, NORMS, _OBJECTS)
 
 
-def _object(identifier) -> layers.Layer:
+def _object(identifier, options: Mapping | None = None) -> layers.Layer:
     """The layer that an object, its class or its configuration stands for."""
     layer = identifiers.from_keras(
-        "normalization", identifier, keras.saving.deserialize_keras_object, layers.Layer
+        "normalization", identifier, keras.saving.deserialize_keras_object, layers.Layer, options
     )
     of_keras = type(layer).__module__.startswith("keras.")
     if not isinstance(layer, layers.Layer) or isinstance(layer, layers.Wrapper | keras.Model):
@@ -180,13 +85,20 @@ def _object(identifier) -> layers.Layer:
     return layer
 
 
-def get(identifier="batch", channels: int | None = None, **options) -> layers.Layer | None:
+def get(
+    identifier="batch",
+    channels: int | None = None,
+    *,
+    usual: Mapping[str, Mapping] | None = None,
+    **options,
+) -> layers.Layer | None:
     """A normalization as a new layer; None for "none", and for what wraps a kernel: see `wrapper`.
 
     Args:
-        identifier: a name in any spelling, `(name, options)`, None, a layer (of which a new copy is
-            made), its class, or a configuration.
+        identifier: a name in any spelling, its class, `(name, options)`, None, a layer (of which a
+            new copy is made), or a configuration.
         channels: how many will come; needed for group and instance.
+        usual: options by name, for what comes by its name and leaves them open.
         **options: of a named one: `groups`, `epsilon`, `momentum`, `size`, …; for those of a
             kernel `then`, what normalizes the output besides.
 
@@ -201,22 +113,20 @@ def get(identifier="batch", channels: int | None = None, **options) -> layers.La
         24
     """
     identifier, options = identifiers.parted(identifier, options)
-    name = canonical_name(identifier)
+    name = _named(identifier, options)
     channels = None if channels is None else COUNT("channels", channels)
     if name is None:
-        layer = _object(identifier)
+        layer = _object(identifier, options)
         config = {k: v for k, v in layer.get_config().items() if k != "name"}
         if isinstance(layer, layers.GroupNormalization) and channels is not None:
-            _group(channels, config["groups"])
+            group(channels, config["groups"])
         return type(layer).from_config(config)
     facts = NORMS[name]
     if facts.wrap is not None:
-        then = options.get("then", facts.then)
-        return None if then == "none" else get(then, channels)
+        return get(options.get("then", facts.then), channels, usual=usual)
     if channels is None and name in ("group", "instance"):
         raise ValueError(f"channels: {name} normalization needs their number.")
-    if facts.make is None:
-        return None
+    options = {**(usual or {}).get(name, {}), **options}
     return identifiers.made("normalization", name, facts.make, channels, **options)
 
 
@@ -236,7 +146,29 @@ def wrapper(identifier) -> Callable[[layers.Layer], layers.Layer] | None:
         return None
     _, options = identifiers.parted(identifier)
     options.pop("then", None)
-    return lambda layer: identifiers.made("normalization", name, wrap, layer, **options)
+
+    def wrapped(layer: layers.Layer) -> layers.Layer:
+        make = identifiers.Maker(partial(wrap, name=layer.name), wrap)
+        return identifiers.made("normalization", name, make, layer, **options)
+
+    return wrapped
+
+
+def of_kernels_alone(identifier) -> bool:
+    """Whether it normalizes kernels, and nothing that comes from them.
+
+    Args:
+        identifier: as `get` takes it.
+
+    Example:
+        >>> of_kernels_alone("spectral"), of_kernels_alone("weight_standardization")
+        (True, False)
+    """
+    identifier, options = identifiers.parted(identifier)
+    name = _named(identifier, options)
+    if name is None or NORMS[name].wrap is None:
+        return False
+    return canonical_name(options.get("then", NORMS[name].then)) == "none"
 
 
 def shifts(identifier) -> bool:
@@ -251,10 +183,10 @@ def shifts(identifier) -> bool:
         >>> shifts(("batch", {"center": False}))
         False
     """
-    name = canonical_name(identifier)
-    _, options = identifiers.parted(identifier)
+    identifier, options = identifiers.parted(identifier)
+    name = _named(identifier, options)
     if name is None:
-        layer = _object(identifier)
+        layer = _object(identifier, options)
         return bool(getattr(layer, "center", False)) and layer.trainable
     if NORMS[name].wrap is not None:
         then = options.get("then", NORMS[name].then)

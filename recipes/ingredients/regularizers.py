@@ -1,7 +1,7 @@
 """Kernel penalties and dropout by name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from numbers import Real
 
@@ -122,20 +122,18 @@ def get(identifier=None, **options) -> keras.regularizers.Regularizer | None:
             options[name] = AT_LEAST_0(name, options[name])
     base = keras.regularizers.Regularizer
     identifier = identifiers.from_keras(
-        "regularizer", identifier, keras.regularizers.deserialize, base
+        "regularizer", identifier, keras.regularizers.deserialize, base, options
     )
     if identifier is None:
         return None
+    if type(identifier) is keras.regularizers.OrthogonalRegularizer:  # which takes matrices alone
+        return Orthogonal.from_config(identifier.get_config())
     function = inspect.isfunction(identifier) or isinstance(identifier, partial)
     if isinstance(identifier, base) or function:
         return identifier
     name = identifiers.among(identifier, NAMES, ALIASES) if isinstance(identifier, str) else None
     if name is not None:
         return identifiers.made("regularizer", name, NAMES[name], **options)
-    if isinstance(identifier, str):
-        found = keras.saving.get_registered_object(identifier)
-        if inspect.isclass(found) and issubclass(found, base):
-            return identifiers.made("regularizer", identifier, found, **options)
     identifiers.refuse("regularizer", identifier, NAMES, _OBJECTS)
 
 
@@ -147,18 +145,27 @@ DROPOUTS: dict[str, Callable[..., layers.Layer]] = {
     "drop_block": DropBlock,
 }
 DROPOUT_ALIASES = {
+    "spatialdropout1d": "spatial",
     "spatialdropout2d": "spatial",
+    "dropout1d": "spatial",
     "dropout2d": "spatial",
     "alphadropout": "alpha",
     "gaussiandropout": "gaussian",
     "dropblock2d": "drop_block",
 }
-_FOR_MAPS = (layers.SpatialDropout2D, DropBlock)
+SERIES, MAPS = 3, 4  # axes of a batch
+_RANKS = {
+    layers.SpatialDropout1D: SERIES,
+    layers.SpatialDropout2D: MAPS,
+    layers.SpatialDropout3D: 5,
+    DropBlock: MAPS,
+}
+_THINGS = {SERIES: "series", MAPS: "maps", 5: "volumes"}
 _DROPS = "a number from 0 to below 1, a dropout layer or its configuration"
 
 
 def dropout(
-    identifier, activation: layers.Layer, *, maps: bool = False, seed: int | None = None
+    identifier, activation: layers.Layer, *, rank: int | None = None, seed: int | None = None
 ) -> layers.Layer | None:
     """The dropout that suits what it drops from, or None at rate 0.
 
@@ -167,12 +174,13 @@ def dropout(
             `DROPOUTS`; or a layer, of which a new copy is made.
         activation: with a rate alone, alpha-dropout keeps the mean and variance that selu relies
             on.
-        maps: whether it drops from feature maps: with a rate alone, whole channels.
+        rank: how many axes what it drops from has: with a rate alone, whole channels of `MAPS`
+            are dropped. Where it is None, nothing is held against it.
         seed: of the draw.
 
     Raises:
-        ValueError: the rate is out of its range, the object is no dropout, or it is for maps and
-            there are none.
+        ValueError: the rate is out of its range, the object is no dropout, or it is for maps or
+            series and there are none.
 
     Example:
         >>> dropout(0.5, activations.get("selu")).__class__.__name__
@@ -182,26 +190,29 @@ def dropout(
     """
     if isinstance(identifier, Real):
         rate = DROPOUT("dropout", identifier)
-        name = "spatial" if maps else "dropout"
+        name = "spatial" if rank == MAPS else "dropout"
         name = "alpha" if activations.name_of(activation) == "selu" else name
         return DROPOUTS[name](rate, seed=seed) if rate else None
-    layer = _dropout_layer(identifier, seed)
-    if isinstance(layer, _FOR_MAPS) and not maps:
-        raise ValueError(f"dropout: {type(layer).__name__} is for maps; take a rate or 'gaussian'.")
+    layer = _dropout_layer(identifier, rank, seed)
+    asked = _RANKS.get(type(layer))
+    if rank is not None and asked not in (None, rank):
+        raise ValueError(
+            f"dropout: {type(layer).__name__} is for {_THINGS[asked]}; take a rate or 'gaussian'."
+        )
     return layer
 
 
-def _dropout_layer(identifier, seed: int | None) -> layers.Layer:
+def _dropout_layer(identifier, rank: int | None, seed: int | None) -> layers.Layer:
     """A layer by name, or a copy of one, with a seed of its own."""
     identifier, options = identifiers.parted(identifier)
-    if isinstance(identifier, Mapping):
-        identifier = identifiers.from_keras(
-            "dropout", identifier, keras.saving.deserialize_keras_object, layers.Layer
-        )
+    identifier = identifiers.from_keras(
+        "dropout", identifier, keras.saving.deserialize_keras_object, layers.Layer, options
+    )
     if isinstance(identifier, layers.Layer) and hasattr(identifier, "rate"):
         config = {key: v for key, v in identifier.get_config().items() if key != "name"}
-        own = config.get("seed")
-        return type(identifier).from_config({**config, "seed": own if seed is None else seed})
+        if seed is not None and "seed" in config:
+            config["seed"] = seed
+        return identifiers.made("dropout", identifier.name, type(identifier).from_config, config)
     name = None
     if isinstance(identifier, str):
         name = identifiers.among(identifier, DROPOUTS, DROPOUT_ALIASES)
@@ -210,4 +221,6 @@ def _dropout_layer(identifier, seed: int | None) -> layers.Layer:
     if "rate" not in options:
         raise ValueError(f"dropout: {name!r} needs a rate: ({name!r}, {{'rate': 0.1}}).")
     options["rate"] = DROPOUT("dropout", options["rate"])
-    return identifiers.made("dropout", name, DROPOUTS[name], **{"seed": seed, **options})
+    series = name == "spatial" and rank == SERIES
+    make = layers.SpatialDropout1D if series else DROPOUTS[name]
+    return identifiers.made("dropout", name, make, **{"seed": seed, **options})

@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers, ops
 
 from recipes.dtypes import at_least_float32
-from recipes.lookup import find
+from recipes.ingredients import identifiers
 from recipes.saving import PACKAGE
 
 STATISTICS = ("low", "high", "mean", "deviation")
@@ -210,6 +210,15 @@ NAMES = {
     "arctan": ArctanScaling,
     "power": PowerScaling,
 }
+ALIASES = {
+    "minmaxscaling": "min_max",
+    "minmaxscaler": "min_max",
+    "standardization": "standard",
+    "standardscaler": "standard",
+    "logscaling": "log",
+    "arctanscaling": "arctan",
+    "powerscaling": "power",
+}
 
 
 def get(identifier=None, *, data=None, **options) -> layers.Layer | None:
@@ -217,22 +226,28 @@ def get(identifier=None, *, data=None, **options) -> layers.Layer | None:
 
     Args:
         identifier: "none" or None; "pixels", 0 to 255 to -1 to 1; "min_max", "standard", "log",
-            "arctan", "power"; a layer, which passes through; or a configuration.
+            "arctan", "power"; `(name, options)`; a layer, which passes through, or its class; or a
+            configuration.
         data: what the layer is adapted to, (n, …, features): without it, it scales nothing.
         **options: of a named one.
 
     Raises:
-        ValueError: the name is unknown.
+        ValueError: the name is unknown, an option does not suit, or the object is no layer.
 
     Example:
         >>> get("standard", data=[[1.0], [3.0]])(np.array([[2.0]])).numpy().tolist()
         [[0.0]]
     """
-    if isinstance(identifier, dict):
-        identifier = keras.saving.deserialize_keras_object(identifier)
+    identifier, options = identifiers.parted(identifier, options)
+    identifier = identifiers.from_keras(
+        "scaling", identifier, keras.saving.deserialize_keras_object, layers.Layer, options
+    )
     if not isinstance(identifier, layers.Layer):
-        name = "none" if identifier is None else identifier
-        identifier = find(name, NAMES, what="scaling")(**options)
+        given = "none" if identifier is None else identifier
+        name = identifiers.among(given, NAMES, ALIASES) if isinstance(given, str) else None
+        if name is None:
+            identifiers.refuse("scaling", given, NAMES, "a layer, its class or configuration")
+        identifier = identifiers.made("scaling", name, NAMES[name], **options)
     if data is not None and hasattr(identifier, "adapt"):
         identifier.adapt(data)
     return identifier

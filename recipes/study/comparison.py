@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -13,7 +13,9 @@ import pandas as pd
 
 from recipes.compiling import compile_classifier
 from recipes.files import digest, replace
+from recipes.ingredients.identifiers import called
 from recipes.progress import track
+from recipes.rules import COUNT, WHOLE
 
 
 def compare(
@@ -34,6 +36,7 @@ def compare(
         build: makes a model from one value of each choice and a `seed`; a recipe with its other
             arguments bound serves. A model that is not compiled is compiled as a classifier.
         grid: choice to its values. "batch_size" and "epochs" are taken by the training, if given.
+            An object stands in the table by its class and what it does not have by default.
         train: x and y.
         validation: x and y.
         seeds: how many, from 0, or which.
@@ -48,7 +51,8 @@ def compare(
         non-finite loss is a row like the others.
 
     Raises:
-        ValueError: the grid is empty.
+        ValueError: the grid is empty, two of its values have one name, or a seed is no whole number
+            from 0 up.
 
     Example:
         >>> from functools import partial
@@ -60,10 +64,11 @@ def compare(
         >>> len(table)
         4
     """
-    empty = [name for name, values in grid.items() if not len(values)]
-    if not grid or empty:
-        raise ValueError(f"grid: {empty or 'it'} holds no choices.")
-    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    grid = {name: _choices(name, values) for name, values in grid.items()}
+    if not grid:
+        raise ValueError("grid: it holds no choices.")
+    several = isinstance(seeds, Iterable)
+    seeds = [WHOLE("seeds", one) for one in seeds] if several else range(COUNT("seeds", seeds))
     common = {"epochs": epochs, "batch_size": batch_size}
     data = digest({f"{i}": np.asarray(a) for i, a in enumerate((*train, *validation))})
     plan = [
@@ -80,7 +85,7 @@ def compare(
             settings = {**common, **choices}
             model = build(**{k: v for k, v in choices.items() if k not in common}, seed=seed)
             row = _run(model, train, validation, seed, **{k: settings[k] for k in common})
-            shown = {name: _shown(value) for name, value in choices.items()}
+            shown = {name: called(value) for name, value in choices.items()}
             done[key] = {"key": key, **shown, "seed": seed, **row}
             if output is not None:
                 table = pd.DataFrame(list(done.values()))
@@ -135,16 +140,25 @@ def plot_comparison(table: pd.DataFrame, metric: str = "val_accuracy", ax=None):
 
 
 def _key(settings: Mapping, seed: int, data: str) -> str:
-    shown = {name: _shown(value) for name, value in settings.items()}
+    shown = {name: called(value) for name, value in settings.items()}
     text = json.dumps([sorted(shown.items()), seed, data], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _shown(value):
-    """A choice as it stands in the table: a number or text, or the name of what it is."""
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return getattr(value, "__name__", None) or str(value)
+def _choices(name: str, values) -> list:
+    """The values of a choice, refused where there are none, or where two stand for one."""
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise ValueError(f"grid: {name} = {values!r} is no list of values.")
+    values = list(values)
+    if not values:
+        raise ValueError(f"grid: {name} holds no choices.")
+    shown = [json.dumps(called(value), default=str) for value in values]
+    twice = next((one for place, one in enumerate(shown) if one in shown[:place]), None)
+    if twice is not None:
+        raise ValueError(
+            f"grid: {name} has two values of the name {twice}; runs are known by their names."
+        )
+    return values
 
 
 def _read(output: str | Path | None) -> dict[str, dict]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from recipes.classifiers import registry
 from recipes.files import checked_path, read_json, replace, write_json
+from recipes.ingredients.identifiers import called
 from recipes.lookup import find
 from recipes.rules import COUNT, POSITIVE, SHARE, TRUTH, WHOLE
 from recipes.tuning import report
@@ -202,7 +203,7 @@ def _callable(recipe) -> Callable:
 
 
 def _as_json(value):
-    return json.loads(json.dumps(value, default=str))
+    return json.loads(json.dumps(value, default=called))
 
 
 def _settings_of(algorithm: str, space) -> tuple[list[dict] | None, Mapping | None]:

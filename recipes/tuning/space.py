@@ -141,7 +141,7 @@ def _choice(name: str, values: list) -> list:
         if not _is_value(value):
             raise ValueError(
                 f"space: {name} has {value!r}; a choice is of finite numbers, texts, True, False, "
-                "None, or tuples of these."
+                "None, or tuples of these, such as ('group', {'groups': 8})."
             )
     if all(map(_is_number, values)) and any(isinstance(value, float) for value in values):
         values = [float(value) for value in values]
@@ -162,6 +162,8 @@ def plain(value: Any) -> Any:
         return value.item()
     if type(value) in (list, tuple):
         return type(value)(map(plain, value))
+    if type(value) is dict:
+        return {key: plain(one) for key, one in value.items()}
     return value
 
 
@@ -172,6 +174,8 @@ def _is_number(value: Any) -> bool:
 def _is_value(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_value, value))
+    if isinstance(value, dict):  # an ingredient's options
+        return all(isinstance(key, str) and _is_value(one) for key, one in value.items())
     return value is None or isinstance(value, str | bool) or _is_number(value)
 
 

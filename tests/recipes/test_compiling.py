@@ -68,7 +68,7 @@ SPARED = {
 
 @pytest.mark.parametrize("kind", SPARED)
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("recipe", ["cnn", "mobilenet"])
+@pytest.mark.parametrize("recipe", ["cnn", "mobilenet", "vit"])
 def test_weight_decay_moves_kernels_alone(recipe, optimizer, kind):
     """Measured: at gradients of 0 a step changes what is decayed and nothing else."""
     model = RECIPES[recipe](**SPARED[kind], seed=0, bias_initializer=0.5)

@@ -22,6 +22,7 @@ from recipes.ingredients import (
     regularizers,
     scaling,
 )
+from recipes.ingredients.activation_layers import ChannelPReLU
 from recipes.losses import SmoothedSparseCrossentropy
 from recipes.pooling import TokenPooling
 from recipes.saving import EARLIER, SAVED_IN
@@ -205,7 +206,7 @@ def test_the_names_of_earlier_versions_still_load(name):
 def test_a_layer_that_was_renamed_still_loads(name):
     config = keras.saving.serialize_keras_object(activations.get("prelu"))
     config.update(class_name=name, registered_name=f"recipes>{name}")
-    assert type(keras.saving.deserialize_keras_object(config)) is activations.ChannelPReLU
+    assert type(keras.saving.deserialize_keras_object(config)) is ChannelPReLU
 
 
 @pytest.mark.parametrize("thing", [SmoothedSparseCrossentropy(0.1), TokenPooling("class")])

@@ -31,6 +31,18 @@ def test_any_other_norm_is_behind_all():
     assert len(following(model, keras.layers.BatchNormalization)[1]) == 5
 
 
+FORMS = [("lrn", {"size": 3}), ("LocalResponseNorm", {"size": 3}), LocalResponseNormalization(3)]
+
+
+@pytest.mark.parametrize("given", FORMS)
+def test_local_response_normalization_in_any_form_is_behind_the_first_two(given):
+    model = RECIPES["alexnet"](normalization=given)
+    found = [layer for layer in model.layers if isinstance(layer, LocalResponseNormalization)]
+    assert [layer.size for layer in found] == [3, 3]
+    if isinstance(given, tuple):  # the rest is the paper's
+        assert {(layer.k, layer.alpha, layer.beta) for layer in found} == {(2.0, 5e-4, 0.75)}
+
+
 def test_its_normalization_is_the_papers():
     """Section 3.3: k 2, n 5, alpha 1e-4 of the sum, beta 0.75; PyTorch takes the mean."""
     model = RECIPES["alexnet"]()

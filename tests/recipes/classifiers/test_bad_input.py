@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 import recipes
@@ -10,6 +11,23 @@ PICTURE = (32, 32, 3)
 BAD = [
     (lambda: recipes.lenet((8, 8, 1), 10), "input_shape: 8 x 8 pixels are too small"),
     (lambda: recipes.lenet((28, 28, 1), 10, widths=(6,)), "widths: [6] are not two"),
+    (lambda: recipes.lenet((28, 28, 1), 10, widths=6), "widths: 6 are not several"),
+    (lambda: recipes.alexnet((64, 64, 3), 10, widths=8), "widths: 8 are not several"),
+    (lambda: recipes.alexnet((64, 64, 3), 10, groups=5), "groups: 5 do not divide the widths [96"),
+    (lambda: recipes.vgg(PICTURE, 10, widths=8), "widths: 8 are not several"),
+    (lambda: recipes.vgg(PICTURE, 10, depth="16"), "depth: '16' is not among 11, 13, 16, 19"),
+    (lambda: recipes.densenet(PICTURE, 10, depth="121"), "depth: '121' is not among 121, 161"),
+    (
+        lambda: recipes.densenet((28, 28, 3), 10, stem="large"),
+        "input_shape: 28 x 28 pixels are too small; each side has 29 or more",
+    ),
+    (lambda: recipes.resnet(PICTURE, 10, bottleneck="no"), "bottleneck: 'no' is not True or False"),
+    (lambda: recipes.mobilenet(PICTURE, 10, version=3, kernel_size=5), "kernel_size: version 3"),
+    (lambda: recipes.mobilenet(PICTURE, 10, version=1, zero_init_last=True), "zero_init_last: ver"),
+    (lambda: recipes.mobilenet(PICTURE, 10, activation=np.ones(3)), "activation: array([1., 1., 1"),
+    (lambda: recipes.cnn1d((8, 2), 3, widths=8), "widths: 8 are not several"),
+    (lambda: recipes.cnn1d((64, 2), 3, kernel_size=0), "kernel_size: 0 is not a whole number"),
+    (lambda: recipes.mlp(8, 3, units=np.array(8)), "units: array(8) are not several"),
     (lambda: recipes.alexnet(PICTURE, 10), "input_shape: 32 x 32 pixels are too small"),
     (lambda: recipes.alexnet((64, 64, 3), 10, widths=(8, 8)), "widths: [8, 8] are not five"),
     (lambda: recipes.alexnet((64, 64, 3), 10, groups=0), "groups: 0 is not a whole number"),
@@ -27,7 +45,10 @@ BAD = [
     (lambda: recipes.densenet(PICTURE, 10, growth=0), "growth: 0 is not a whole number"),
     (lambda: recipes.mobilenet(PICTURE, 10, version=4), "version: 4 is not among 1, 2, 3"),
     (lambda: recipes.mobilenet(PICTURE, 10, size="large"), "size: version 2 has none"),
-    (lambda: recipes.mobilenet(PICTURE, 10, version=3, size="big"), "Unknown size: 'big'"),
+    (
+        lambda: recipes.mobilenet(PICTURE, 10, version=3, size="big"),
+        "size: 'big' is not among large, small",
+    ),
     (lambda: recipes.mobilenet(PICTURE, 10, version=1, drop_path=0.1), "drop_path: version 1"),
     (
         lambda: recipes.mobilenet(PICTURE, 10, stages=((1, 16, 1),)),

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from keras.src.backend.common import global_state
 
@@ -86,6 +87,51 @@ def test_parameters_are_as_many_as_published(name, size, published):
 def test_parameters_for_small_pictures(name, size, published):
     """The paper's 0.27 and 1.7 million, and what projections as shortcuts add."""
     assert count(getattr(recipes, name)((32, 32, 3), 10, **size)) == published
+
+
+i = np.int64
+NUMPYS = {
+    "vgg": lambda: recipes.vgg(
+        (8, 8, 3), 3, depth=np.array([1, 1]), widths=np.array([4, 8]), units=np.array([4])
+    ),
+    "densenet": lambda: recipes.densenet((8, 8, 3), 3, depth=np.array([1, 1]), growth=i(4)),
+    "efficientnet": lambda: recipes.efficientnet(
+        (8, 8, 3), 3, width=np.float32(0.1), stages=np.array([[1, 3, 1, 8, 1]])
+    ),
+    "alexnet": lambda: recipes.alexnet(
+        (63, 63, 3), 3, widths=np.full(5, 8), units=np.array([4]), groups=i(2)
+    ),
+    "resnet": lambda: recipes.resnet(
+        *((8, 8, 3), 3),
+        **{"depth": np.array([1]), "width": i(8), "bottleneck": np.True_, "groups": i(2)},
+        **{"zero_init_last": np.True_, "squeeze_excitation": i(4), "width_factor": np.float32(2)},
+    ),
+    "convnext": lambda: recipes.convnext(
+        (8, 8, 3), 3, widths=np.array([8]), depths=np.array([1]), patch_size=i(2)
+    ),
+    "vit": lambda: recipes.vit(
+        (8, 8, 3), 3, patch_size=i(4), width=i(8), depth=i(1), heads=i(2), drop_path=np.float32(0)
+    ),
+    "cnn1d": lambda: recipes.cnn1d((8, 2), 3, widths=np.array([4]), depth=i(1), kernel_size=i(3)),
+    "mlp": lambda: recipes.mlp(np.array(8), i(3), units=np.array([4]), dropout=np.float64(0.1)),
+}
+
+
+@pytest.mark.parametrize("name", NUMPYS)
+def test_numbers_of_numpys_become_pythons(name):
+    """Whatever Keras does with them: a configuration has plain numbers alone."""
+    model = NUMPYS[name]()
+    assert model.output_shape == (None, 3)
+    found = keras.tree.flatten([layer.get_config() for layer in model.layers])
+    assert not [value for value in found if isinstance(value, np.generic | np.ndarray)]
+
+
+def test_sizes_may_be_written_as_in_the_papers():
+    size = {"width": 0.1, "depth": 0.1}
+    big, small = (recipes.efficientnet((32, 32, 3), 3, size=one, **size) for one in ("B0", "b0"))
+    assert count(big) == count(small)
+    size = {"widths": (8,), "depths": (1,)}
+    assert recipes.convnext((32, 32, 3), 3, size="Tiny", **size).output_shape == (None, 3)
 
 
 def test_every_published_family_is_counted():

@@ -146,3 +146,73 @@ def test_a_bias_before_a_norm_is_taken_off_its_mean_but_not_elsewhere():
     arrays["pos_embed.bias"] = np.ones(32, "float32")
     with pytest.raises(ValueError, match=r"1 arrays are of no layer: pos_embed\.bias"):
         recipes.assign_torch_weights(model, arrays)
+
+
+@pytest.mark.parametrize(
+    "normalization", ["frozen_batch", "sync_batch", ("batch", {"momentum": 0.5})]
+)
+def test_the_logits_stay_with_every_kind_of_batch_norm(normalization):
+    record, model = RECORDS["seresnet"], built("seresnet", normalization=normalization)
+    recipes.assign_torch_weights(model, weights_of("seresnet"))
+    found = logits_of(model, record["side"])
+    np.testing.assert_allclose(found, np.array(record["logits"]), rtol=0, atol=1e-4)
+
+
+def test_all_that_is_wrong_is_one_error():
+    arrays = weights_of("resnet18")
+    del arrays["layer1.0.bn1.running_var"]
+    arrays["extra.weight"] = np.ones(3)
+    text = r"1 arrays are of no layer: extra\.weight; 1 variables do not fit: layer1\.0\.bn1\.run"
+    with pytest.raises(ValueError, match=text):
+        recipes.assign_torch_weights(built("resnet18"), arrays)
+    del arrays["extra.weight"], arrays["fc.bias"]  # only before a norm is no bias as good as zeros
+    with pytest.raises(ValueError, match=r"2 variables do not fit: .*fc\.bias is not there"):
+        recipes.assign_torch_weights(built("resnet18"), arrays)
+
+
+def test_a_model_that_pads_as_keras_does_is_refused_though_not_everything_has_to_fit():
+    model = built("resnet18", classes=3, convention="keras")
+    with pytest.raises(ValueError, match=r'model: .* build it with convention="torch"'):
+        recipes.assign_torch_weights(model, weights_of("resnet18"), strict=False)
+
+
+STATES = {
+    "in training": lambda tensor: torch.nn.Parameter(tensor),
+    "bfloat16": lambda tensor: tensor.to(torch.bfloat16),
+    "float16": lambda tensor: tensor.to(torch.float16),
+    "float64": lambda tensor: tensor.to(torch.float64),
+}
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_tensors_of_any_kind_are_taken(kind):
+    arrays, model = weights_of("vit"), built("vit")
+    state = {f"module.{name}": STATES[kind](torch.from_numpy(a)) for name, a in arrays.items()}
+    table = recipes.assign_torch_weights(model, state)
+    assert set(table["status"]) == {"assigned"}
+    kernel = keras.ops.convert_to_numpy(model.get_layer("blocks_0_mlp_fc1").kernel)
+    expected = arrays["encoder.layers.encoder_layer_0.mlp.0.weight"].T
+    np.testing.assert_allclose(kernel, expected, rtol=0.01)
+
+
+NO_STATES = [
+    (torch.nn.Linear(3, 3), r"arrays: Linear is not a mapping .* take a module's state_dict\(\)"),
+    ("resnet50.pth", r"arrays: str is not a mapping .* recipes\.load_torch_checkpoint"),
+    ({}, "layers have no array"),
+    ({"state_dict": {"conv1.weight": 1}, "epoch": 3}, "arrays: state_dict are not arrays of num"),
+]
+
+
+@pytest.mark.parametrize(("arrays", "text"), NO_STATES)
+def test_what_is_no_state_is_refused(arrays, text):
+    with pytest.raises(ValueError, match=text):
+        recipes.assign_torch_weights(built("vit"), arrays)
+
+
+def test_kernels_that_are_normalized_are_transposed_too():
+    model = recipes.mlp(5, 5, units=(5,), normalization="weight")
+    (wrapped,) = (layer for layer in model.layers if hasattr(layer, "g"))
+    arrays = {"a.weight": np.arange(25.0).reshape(5, 5), "a.bias": np.zeros(5), "a.g": np.ones(5)}
+    recipes.assign_torch_weights(model, arrays, {wrapped.name: "a"})
+    kernel = keras.ops.convert_to_numpy(wrapped.layer.kernel)
+    np.testing.assert_array_equal(kernel, arrays["a.weight"].T)

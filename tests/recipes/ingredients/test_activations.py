@@ -145,6 +145,16 @@ def test_sparsemax_projects_onto_the_simplex():
     assert (x - y <= ((x - y) * y).sum(axis=1, keepdims=True) + 1e-5).all()
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_sparsemax_of_many_channels_sums_to_1_in_low_precision(dtype):
+    x = np.random.default_rng(0).normal(size=(8, 700)).astype("float32") / 4
+    layer = type(activations.get("sparsemax"))(dtype=dtype)
+    y = layer(keras.ops.cast(x, dtype))
+    assert keras.backend.standardize_dtype(y.dtype) == dtype
+    sums = to_numpy(keras.ops.cast(y, "float32")).sum(axis=1)
+    np.testing.assert_allclose(sums, 1, atol=0.01)
+
+
 def test_rrelu_draws_slopes_in_training_as_torch_does():
     torch = pytest.importorskip("torch")
     x = np.full((200, 50), -1.0, "float32")

@@ -51,6 +51,57 @@ def test_what_drop_block_drops_is_squares(block_size):
         assert np.ptp(rows) == np.ptp(columns) == block_size - 1
 
 
+@pytest.mark.parametrize("sides", [(9, 8), (3, 8)])
+def test_drop_block_takes_maps_of_any_size(sides):
+    """Where it does not know the size beforehand, it drops what it drops of a known size."""
+    x = np.ones((64, *sides, 2), "float32")
+    known, unknown = (
+        keras.Sequential([keras.Input((*shape, 2)), DropBlock(0.3, 3, seed=0)])
+        for shape in (sides, (None, None))
+    )
+    np.testing.assert_allclose(*(trained(model, x) for model in (known, unknown)), atol=1e-6)
+
+
+def test_a_small_map_of_a_size_that_varies_is_one_square():
+    model = keras.Sequential([keras.Input((None, None, 1)), DropBlock(0.3, 7, seed=0)])
+    y = trained(model, np.ones((512, 2, 3, 1), "float32"))
+    assert (y == y[:, :1, :1]).all()
+    assert 0 < (y == 0).mean() < 1
+
+
+def trained(model, x):
+    """What a training step gives, where sizes are those of the input."""
+    if keras.backend.backend() != "tensorflow":
+        return to_numpy(model(x, training=True))
+    import tensorflow as tf
+
+    shape = (None, *model.input_shape[1:])
+    signature = [tf.TensorSpec(shape, "float32")]
+    return tf.function(lambda x: model(x, training=True), input_signature=signature)(x).numpy()
+
+
+SPATIAL = ["spatial", "SpatialDropout1D", "Dropout1d", layers.SpatialDropout1D(0.3)]
+
+
+@pytest.mark.parametrize("given", SPATIAL)
+def test_channels_of_series_are_dropped_whole(given):
+    dropout = (given, {"rate": 0.3}) if isinstance(given, str) else given
+    model = recipes.cnn1d((8, 2), 3, widths=(4, 4), depth=1, dropout=dropout, seed=0)
+    found = [layer for layer in model.layers if isinstance(layer, layers.SpatialDropout1D)]
+    assert [layer.rate for layer in found] == [0.3, 0.3]
+    y = to_numpy(found[0](np.ones((64, 8, 4), "float32"), training=True))
+    assert (y == y[:, :1]).all()
+    assert set(np.unique(y.round(3))) == {0, np.float32(1 / 0.7).round(3)}
+
+
+@pytest.mark.parametrize("name", ["spatial", "drop_block"])
+def test_convnext_has_maps_to_drop_from(name):
+    size = {"widths": (8,), "depths": (1,), "patch_size": 2}
+    model = recipes.convnext((8, 8, 3), 3, **size, dropout=(name, {"rate": 0.1}))
+    kind = regularizers.DROPOUTS[name]
+    assert sum(isinstance(layer, kind) for layer in model.layers) == 1
+
+
 @pytest.mark.parametrize("layer", [DropPath(0.5), DropBlock(0.5, 2)])
 def test_nothing_is_dropped_after_training_nor_at_rate_0(layer):
     x = np.random.default_rng(0).normal(size=(4, 6, 6, 2)).astype("float32")
@@ -89,6 +140,8 @@ def test_dropout_comes_in_any_form_and_each_layer_has_its_own_draw(form):
 def test_dropout_for_maps_is_refused_for_vectors():
     with pytest.raises(ValueError, match="DropBlock is for maps"):
         recipes.mlp(4, 3, dropout=("drop_block", {"rate": 0.1}))
+    with pytest.raises(ValueError, match="SpatialDropout2D is for maps"):
+        recipes.cnn1d((8, 2), 3, dropout=layers.SpatialDropout2D(0.1))
     assert regularizers.dropout(0, RELU) is None
 
 

@@ -106,6 +106,7 @@ OBJECTS = {
     "its class": lambda: keras.initializers.HeNormal,
     "its configuration": lambda: keras.initializers.serialize(keras.initializers.HeNormal(seed=3)),
     "a name with a seed": lambda: ("he_normal", {"seed": 3}),
+    "auto with a seed": lambda: ("auto", {"seed": 3}),
     "ours": lambda: initializers.get("delta_orthogonal", seed=3),
 }
 
@@ -122,7 +123,7 @@ def test_an_initializer_object_gives_each_layer_its_own_draw(kind, seed):
     first, again = kernels(), kernels()
     assert not any((one == two).all() for one, two in itertools.pairwise(first))
     same = all((one == two).all() for one, two in zip(first, again, strict=True))
-    drawn_by_itself = kind in ("with a seed", "its configuration", "a name with a seed", "ours")
+    drawn_by_itself = kind not in ("without a seed", "its class")
     assert same == (seed is not None or drawn_by_itself)
 
 
@@ -140,6 +141,19 @@ def test_gains_are_torchs_and_those_measured_timms():
     }
     with pytest.raises(ValueError, match="'swiglu' takes several values"):
         recipes.gain("swiglu")
+
+
+def test_a_gain_follows_the_options():
+    torch = pytest.importorskip("torch")
+    leaky = torch.nn.init.calculate_gain("leaky_relu", 0.5)
+    for given in (("relu", {"negative_slope": 0.5}), layers.ReLU(negative_slope=0.5)):
+        assert recipes.gain(given) == pytest.approx(leaky, rel=1e-5)
+        auto = initializers.get("auto", activation=activations.get(given))
+        assert auto.scale == pytest.approx(leaky**2)
+    z = np.random.default_rng(0).normal(size=200_000)
+    assert recipes.gain("relu", max_value=1.0) ** -2 == pytest.approx(
+        np.square(z.clip(0, 1)).mean(), rel=0.02
+    )
 
 
 @pytest.mark.parametrize("name", ["silu", "elu", "hard_tanh", "squareplus", "quick_gelu"])

@@ -108,6 +108,49 @@ def test_weight_standardization_is_timms(kind):
     np.testing.assert_allclose(to_numpy(layer(x)), expected["y"], atol=1e-4)
 
 
+@pytest.fixture
+def low_precision(request):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy(before)
+
+
+POLICIES = pytest.mark.parametrize(
+    "low_precision", ["mixed_float16", "mixed_bfloat16"], indirect=True
+)
+
+
+@POLICIES
+def test_local_response_of_large_values_in_low_precision(low_precision):
+    x = np.full((1, 2, 2, 8), 300.0, "float32")  # whose squares are infinite in float16
+    options = {"alpha": 5e-4, "beta": 0.75, "k": 2.0}
+    expected = to_numpy(LocalResponseNormalization(**options, dtype="float32")(x))
+    found = to_numpy(keras.ops.cast(LocalResponseNormalization(**options)(x), "float32"))
+    np.testing.assert_allclose(found, expected, rtol=0.01)
+
+
+@POLICIES
+def test_lengths_of_many_channels_in_low_precision(low_precision):
+    y = to_numpy(normalization.get("unit", 512)(np.full((2, 512), 20.0)))
+    np.testing.assert_allclose(np.linalg.norm(y, axis=-1), 1, rtol=1e-3)
+
+
+@POLICIES
+@pytest.mark.parametrize("wrap", [WeightNormalization, WeightStandardization])
+def test_small_kernels_are_normalized_in_low_precision(wrap, low_precision):
+    """Squares of 1e-4 are 0 in float16."""
+    x = np.random.default_rng(0).normal(size=(4, 16)).astype("float32")
+    start = keras.initializers.RandomNormal(stddev=1e-4, seed=0)
+    low, full = (
+        wrap(layers.Dense(8, kernel_initializer=start, dtype=dtype), dtype=dtype)
+        for dtype in (None, "float32")
+    )
+    found, expected = to_numpy(keras.ops.cast(low(x), "float32")), to_numpy(full(x))
+    size = np.abs(expected).max()
+    np.testing.assert_allclose(found / size, expected / size, atol=0.03)
+
+
 def test_unit_has_length_one_and_frozen_batch_stays():
     y = to_numpy(normalization.get("UnitNormalization")(X))
     np.testing.assert_allclose(np.linalg.norm(y, axis=-1), 1, rtol=1e-5)
@@ -143,6 +186,17 @@ def test_spectral_ends_where_torchs_does():
         expected = theirs(torch.from_numpy(x))
     np.testing.assert_allclose(y, expected.detach(), rtol=1e-3, atol=1e-4)
     assert np.linalg.norm(to_numpy(layer.layer.kernel), 2) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["weight", "ws", "spectral"])
+def test_a_layer_keeps_its_name_within_what_normalizes_its_kernel(name):
+    model = recipes.vgg((8, 8, 3), 3, depth=(2,), widths=(4,), units=(4,), normalization=name)
+    step = 3 if name == "ws" else 2  # torchvision counts norms
+    expected = ["features_0", f"features_{step}", "classifier_0", "predictions"]
+    norms = layers.GroupNormalization
+    assert [m.name for m in model.layers if m.weights and not isinstance(m, norms)] == expected
+    wrapped = [m for m in model.layers if isinstance(m, layers.Wrapper)]
+    assert len(wrapped) == (2 if name == "ws" else 3)  # dense layers have no norm behind them
 
 
 def test_a_norm_of_kernels_may_be_followed_by_one_of_outputs():

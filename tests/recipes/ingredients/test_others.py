@@ -141,8 +141,10 @@ def test_dropout_suits_what_it_drops_from():
     relu, selu = activations.get("relu"), activations.get("selu")
     assert regularizers.dropout(0.0, relu) is None
     assert isinstance(regularizers.dropout(0.5, relu), layers.Dropout)
-    assert isinstance(regularizers.dropout(0.5, relu, maps=True), layers.SpatialDropout2D)
-    assert isinstance(regularizers.dropout(0.5, selu, maps=True), layers.AlphaDropout)
+    maps, series = regularizers.MAPS, regularizers.SERIES
+    assert isinstance(regularizers.dropout(0.5, relu, rank=maps), layers.SpatialDropout2D)
+    assert isinstance(regularizers.dropout(0.5, relu, rank=series), layers.Dropout)
+    assert isinstance(regularizers.dropout(0.5, selu, rank=maps), layers.AlphaDropout)
 
 
 def test_orthogonal_is_keras_own_and_takes_kernels_of_any_rank():
@@ -153,6 +155,8 @@ def test_orthogonal_is_keras_own_and_takes_kernels_of_any_rank():
         )
         ours = regularizers.get(("OrthogonalRegularizer", {"factor": 0.3, "mode": mode}))(w)
         assert float(ours) == pytest.approx(float(theirs), rel=1e-5)
+        object_ = regularizers.get(keras.regularizers.OrthogonalRegularizer(0.3, mode))
+        assert float(object_(w)) == pytest.approx(float(theirs), rel=1e-5)
     assert float(regularizers.get("orthogonal")(w[..., :1])) == 0
 
 

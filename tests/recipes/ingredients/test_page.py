@@ -50,6 +50,35 @@ def test_what_it_says_of_keras_and_torch_is_true(title):
     assert named >= 3
 
 
+# What stands for more than one of ours, or is more than an activation, a norm or an initializer.
+NOT_A_NAME = {
+    *("GluMlp", "StdConv2d", "kaiming_normal_", "kaiming_uniform_", "BatchNormalization"),
+    *("GroupNormalization", "FilterResponseNormTlu2d"),
+}
+TAKE = {
+    "Activations": lambda name: recipes.activations.name_of(recipes.activations.get(name)),
+    "Normalizations": recipes.normalization.canonical_name,
+    "Initializers": lambda name: type(recipes.initializers.get(name)),
+    "Penalties": lambda name: type(regularizers.get(name)),
+    "Constraints": lambda name: type(constraints.get(name)),
+    "Dropouts": lambda name: type(
+        regularizers.dropout((name, {"rate": 0.1}), recipes.activations.get("relu"))
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:initializer. with zeros")
+@pytest.mark.parametrize("title", TAKE)
+def test_what_others_call_it_means_the_same_here(title):
+    take, taken = TAKE[title], 0
+    for ours, *theirs in rows(title):
+        for name in (cell.rpartition(".")[2] for cell in theirs[:3] if cell):
+            if name not in NOT_A_NAME:
+                assert take(name) == take(ours), (ours, name)
+                taken += 1
+    assert taken > 3
+
+
 def test_its_example_runs():
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names = {}

@@ -87,8 +87,50 @@ def test_recipes_are_compared_with_each_other():
     assert table["val_loss"].notna().all()
 
 
-def test_an_empty_grid_is_refused():
-    with pytest.raises(ValueError, match="grid"):
-        recipes.compare(build, {}, *HALVES)
-    with pytest.raises(ValueError, match="activation"):
-        recipes.compare(build, {"activation": []}, *HALVES)
+def test_objects_stand_by_their_class_and_what_is_not_usual_of_them(tmp_path):
+    """So that another process finds the runs that are there."""
+    grid = {
+        "normalization": [("group", {"groups": 2}), keras.layers.BatchNormalization(momentum=0.5)],
+        "kernel_initializer": [keras.initializers.HeNormal(), keras.initializers.Orthogonal(2.0)],
+    }
+    options = {"seeds": np.arange(1), "epochs": 1, "verbose": False, "output": tmp_path / "a.csv"}
+    table = recipes.compare(build, grid, *HALVES, **options)
+    assert set(table["normalization"]) == {
+        "('group', {'groups': 2})",
+        "BatchNormalization(momentum=0.5)",
+    }
+    assert set(table["kernel_initializer"]) == {"HeNormal", "Orthogonal(gain=2.0)"}
+    grid["normalization"][1] = keras.layers.BatchNormalization(momentum=0.5)
+    again = recipes.compare(None, grid, *HALVES, **options)
+    pd.testing.assert_frame_equal(again, table, check_dtype=False)
+
+
+def test_nothing_is_a_choice_too():
+    grid = {"normalization": [None, "batch"]}
+    table = recipes.compare(build, grid, *HALVES, seeds=1, epochs=1, verbose=False)
+    assert sorted(recipes.summarize(table).index.get_level_values(0)) == ["None", "batch"]
+
+
+def test_recipes_with_arguments_are_told_apart():
+    grid = {"recipe": [partial(recipes.mlp, 13, 3, units=(width,)) for width in (4, 8)]}
+    options = {"seeds": np.int64(1), "epochs": 1, "verbose": False}
+    table = recipes.compare(lambda recipe, seed: recipe(seed=seed), grid, *HALVES, **options)
+    assert table["recipe"].tolist() == ["mlp(13, 3, units=(4,))", "mlp(13, 3, units=(8,))"]
+    assert table["val_loss"].nunique() == 2
+
+
+BAD = [
+    ({}, {}, "grid: it holds no choices"),
+    ({"activation": []}, {}, "grid: activation holds no choices"),
+    ({"activation": "relu"}, {}, "grid: activation = 'relu' is no list"),
+    ({"activation": 3}, {}, "grid: activation = 3 is no list"),
+    ({"activation": [lambda x: x, lambda x: -x]}, {}, 'activation has two values of .*"<lambda>"'),
+    ({"dropout": [0.1]}, {"seeds": 0}, "seeds: 0 is not a whole number from 1 up"),
+    ({"dropout": [0.1]}, {"seeds": [0.5]}, r"seeds: 0\.5 is not a whole number from 0 up"),
+]
+
+
+@pytest.mark.parametrize(("grid", "options", "text"), BAD)
+def test_a_bad_grid_is_refused_before_the_first_run(grid, options, text):
+    with pytest.raises(ValueError, match=text):
+        recipes.compare(None, grid, *HALVES, **options)
