@@ -165,7 +165,7 @@ def test_a_plateau_of_another_number_forgets_nothing(tmp_path, first):
         return model, fit(model, order[0], 7, [order[1], *more])[1].history
 
     _, whole = run(backup="whole")
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         run([kill_at(4)])
     model, rest = run()
     np.testing.assert_allclose(rest["weight_decay"], whole["weight_decay"][4:], rtol=1e-6)
