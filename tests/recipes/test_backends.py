@@ -12,23 +12,25 @@ import pytest
 
 import recipes
 from recipes import backbones
+from recipes.blocks import conv_block, dense_block
 from recipes.ingredients import activations, normalization
+from recipes.ingredients.config import PLAIN, BlockConfig
 from recipes.strategies import FineTuneStrategy, Phase
 from tests.recipes.classifiers import cases
 from tests.recipes.images import pictures
 from tests.recipes.transfer.tiny import build_tiny
 
 OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backend.backend()]
+ACTIVATIONS = {f"dense {name}": {"activation": name} for name in activations.names()}
+NORMS = {
+    f"convolution {name} {place}": {"normalization": name, "norm_position": place}
+    for name in normalization.names()
+    if name not in ("none", "weight", "sync_batch")  # the last is TensorFlow's alone
+    for place in PLAIN
+}
 RECIPES = {
-    **{f"mlp {name}": partial(recipes.mlp, 12, 3, activation=name) for name in activations.names()},
-    **{
-        f"cnn {name} {place}": partial(
-            recipes.cnn, (16, 16, 3), 3, widths=(8, 8), normalization=name, norm_position=place
-        )
-        for name in normalization.names()
-        if name not in ("none", "weight", "sync_batch")  # the last is TensorFlow's alone
-        for place in ("before", "after")
-    },
+    "mlp": partial(recipes.mlp, 12, 3),
+    "cnn": partial(recipes.cnn, (16, 16, 3), 3, widths=(8, 8)),
     "resnet": partial(recipes.resnet, (32, 32, 3), 3, depth=(1, 1), width=8),
     "resnet preactivation": partial(
         recipes.resnet, (32, 32, 3), 3, depth=(1, 1), width=8, norm_position="preactivation"
@@ -37,6 +39,24 @@ RECIPES = {
     "mobilenet 3": partial(recipes.mobilenet, (32, 32, 3), 3, width=0.25, version=3),
     **{name: cases.RECIPES[name] for name in ("alexnet", "cnn1d", "convnext", "vit")},
 }
+
+
+def branches(shape, block, cases, seed):
+    """One model with a branch for each block, of which there are too many for a model each."""
+    inputs = keras.Input(shape)
+    x = keras.layers.Rescaling(1 / 255)(inputs) if len(shape) == 3 else inputs
+    outputs = {
+        name: block(x, 8, BlockConfig(**choices, seed=seed)) for name, choices in cases.items()
+    }
+    return keras.Model(inputs, outputs)
+
+
+MODELS = {
+    "blocks of vectors": partial(branches, (12,), dense_block, ACTIVATIONS),
+    "blocks of maps": partial(branches, (16, 16, 3), conv_block, NORMS),
+    **RECIPES,
+}
+NAMES = [*ACTIVATIONS, *NORMS, *RECIPES]
 OPTIONS = {"image_size": 32, "epochs": 2, "seed": 3, "augmentation": "strong", "verbose": False}
 STRATEGY = FineTuneStrategy(
     "by steps",
@@ -57,9 +77,12 @@ def inputs(model):
 
 
 def answers(name, weights):
-    model = RECIPES[name](seed=0)
+    """What a model says, by its name or by those of its branches."""
+    model = MODELS[name](seed=0)
     model.set_weights(weights)
-    return keras.ops.convert_to_numpy(model(inputs(model), training=False))
+    said = model(inputs(model), training=False)
+    said = said if isinstance(said, dict) else {name: said}
+    return {name: keras.ops.convert_to_numpy(value) for name, value in said.items()}
 
 
 def lite(pixels):
@@ -76,9 +99,9 @@ def act(folder):
     folder = os.fspath(folder)
     given = np.load(f"{folder}/weights.npz")
     found = {}
-    for name in RECIPES:
+    for name in MODELS:
         keys = sorted(key for key in given if key.startswith(f"{name}|"))
-        found[name] = answers(name, [given[key] for key in keys])
+        found |= answers(name, [given[key] for key in keys])
     found["efficientnet_lite0"] = lite(PIXELS)
     tiny = build_tiny().backbone  # quick to compile
     files = [f"{folder}/photos/{name}/000.png" for name in ("cat", "dog")]
@@ -100,11 +123,11 @@ def here(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("backends")
     photos = pictures.make_classes(folder / "photos", 16)
     weights, expected = {}, {}
-    for name, build in RECIPES.items():
+    for name, build in MODELS.items():
         model = build(seed=0)
         values = [np.abs(w) + 0.1 if w.ndim == 1 else w for w in model.get_weights()]
         weights |= {f"{name}|{index:04d}": value for index, value in enumerate(values)}
-        expected[name] = answers(name, values)
+        expected |= answers(name, values)
     np.savez(folder / "weights.npz", **weights)
     expected["efficientnet_lite0"] = lite(PIXELS)
     files = [photos / name / "000.png" for name in ("cat", "dog")]
@@ -123,7 +146,7 @@ def here(tiny, tmp_path_factory):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("backend", OTHERS)
-@pytest.mark.parametrize("name", [*RECIPES, "efficientnet_lite0", "probabilities"])
+@pytest.mark.parametrize("name", [*NAMES, "efficientnet_lite0", "probabilities"])
 def test_the_same_weights_give_the_same_answers(here, name, backend):
     folder, expected, _ = here
     found = np.load(folder / f"{backend}.npz")[name]

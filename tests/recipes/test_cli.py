@@ -192,6 +192,18 @@ def test_predictions_in_json_are_those_of_the_table(run, photos, tmp_path, capsy
     assert pd.read_csv(csv, keep_default_na=False)["file"].tolist() == expected["file"].tolist()
 
 
+# One command after another, with "then" between them; behind what each prints, a form feed.
+COMMANDS = """
+import sys
+from itertools import groupby
+from recipes.cli import main
+for between, words in groupby(sys.argv[1:], "then".__eq__):
+    if not between:
+        assert main(list(words)) == 0
+        print(end="\\f")
+"""
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_an_encoding_that_lacks_a_letter_loses_nothing(encoding, run, tmp_path):
     folder = pictures.write(
@@ -202,26 +214,31 @@ def test_an_encoding_that_lacks_a_letter_loses_nothing(encoding, run, tmp_path):
     shutil.copy(folder / "é.png", odd)
     names = [*sorted(map(str, folder.glob("[!\udcff]*"))), odd]
     copy = _called(run.folder, tmp_path / "run", ("חתול", "🐱", "café"))
-    environment = {**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "400"}
-    base = [sys.executable, "-m", "recipes.cli"]
-    command = [*base, "predict", str(copy), *names, "--csv", str(tmp_path / "o.csv")]
-    for words in (command, [*command, "--json"]):
-        finished = subprocess.run(words, env=environment, capture_output=True, check=False)
-        assert finished.returncode == 0, finished.stderr.decode(errors="replace")
-        output = finished.stdout.decode(encoding)
+    classes = pictures.make_classes(tmp_path / "data", 3, ("חתול", "🐱"))
+    tables = [str(tmp_path / name) for name in ("plain.csv", "json.csv", "scan.csv")]
+    finished = subprocess.run(
+        [
+            *[sys.executable, "-c", COMMANDS],
+            *["predict", str(copy), *names, "--csv", tables[0], "then"],
+            *["predict", str(copy), *names, "--csv", tables[1], "--json", "then"],
+            *["scan", str(classes), "--csv", tables[2]],
+        ],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "400"},
+        capture_output=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr.decode(errors="replace")
+    plain, rows, scanned, _ = finished.stdout.decode(encoding).split("\f")
+    for output, path in ((plain, tables[0]), (rows, tables[1])):
         assert output.count(".png") == len(names)
-        read = pd.read_csv(tmp_path / "o.csv")
+        read = pd.read_csv(path)
         assert set(read["label"]) <= {"חתול", "🐱", "café"}
         assert read["file"].tolist() == [
             name.encode("utf-8", "backslashreplace").decode() for name in names
         ]
-    assert [row["file"] for row in _table(output)] == names
-    classes = pictures.make_classes(tmp_path / "data", 3, ("חתול", "🐱"))
-    words = [*base, "scan", str(classes), "--csv", str(tmp_path / "scan.csv")]
-    finished = subprocess.run(words, env=environment, capture_output=True, check=False)
-    assert finished.returncode == 0, finished.stderr.decode(errors="replace")
-    assert "🐱".encode(encoding, "backslashreplace") in finished.stdout
-    assert set(pd.read_csv(tmp_path / "scan.csv")["class"]) == {"חתול", "🐱"}
+    assert [row["file"] for row in _table(rows)] == names
+    assert "🐱".encode(encoding, "backslashreplace").decode(encoding) in scanned
+    assert set(pd.read_csv(tables[2])["class"]) == {"חתול", "🐱"}
 
 
 def _called(folder, copy, classes):
@@ -268,7 +285,7 @@ def test_help_and_names_need_no_keras():
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(photos, tmp_path):
     output = tmp_path / "run"
     command = [sys.executable, "-m", "recipes.cli", "fit", str(photos), "--output", str(output)]
-    command += ["--strategy", "head_only", "--image-size", "32", "--epochs", "300"]
+    command += ["--strategy", "head_only", "--image-size", "32", "--epochs", "100"]
 
     def hear():
         """A shell's background job would ignore Ctrl-C, as would its children."""

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.marking import slow_but
 from tests.recipes.images import pictures
 
 USES = {
@@ -27,11 +28,11 @@ recipes.search("cnn", r"{photos}", directory=r"{place}/search", max_trials=3, ma
                image_size=32, verbose=False)
 """,
 }
-LONG = [pytest.param(use, marks=pytest.mark.slow) if use == "everything" else use for use in USES]
+QUICK = ("a recipe", "Keras after it", "a training")  # the others come to Keras on the same ways
 BEGIN = 'import recipes\nOPTIONS = {"image_size": 32, "epochs": 1, "verbose": False}\n'
 
 
-@pytest.mark.parametrize("use", LONG)
+@pytest.mark.parametrize("use", slow_but(QUICK, USES))
 def test_the_python_api_prints_nothing_by_itself(use, tmp_path):
     photos = pictures.make_classes(tmp_path / "photos", 10)
     code = USES[use].replace("{photos}", str(photos)).replace("{place}", str(tmp_path))

@@ -72,7 +72,7 @@ def test_the_report_names_everything_and_escapes_it(run):
     assert 'src="http' not in text
 
 
-def test_a_second_run_is_the_same_and_overwrites_only_when_asked(photos, run, tmp_path):
+def test_a_second_run_is_the_same_and_overwrites_only_when_asked(photos, run, tiny, tmp_path):
     output = tmp_path / "again"
     options = {**OPTIONS, "strategy": "small_similar"}
     again = recipes.fit_folder(photos, output=output, **options)
@@ -83,7 +83,8 @@ def test_a_second_run_is_the_same_and_overwrites_only_when_asked(photos, run, tm
     with pytest.raises(FileExistsError, match="overwrite"):
         recipes.fit_folder(photos, output=output, **options)
     assert (output / "run.json").read_bytes() == before
-    other = recipes.fit_folder(photos, output=output, **{**options, "epochs": 1}, overwrite=True)
+    options |= {"epochs": 1, "backbone": tiny, "overwrite": True}
+    other = recipes.fit_folder(photos, output=output, **options)
     assert len(other.history) == 1
 
 
@@ -145,10 +146,11 @@ def test_a_race_takes_no_time_limit(photos, tiny, tmp_path):
         recipes.fit_folder(photos, output=tmp_path / "run", time_limit="1h", **options)
 
 
-def test_rare_classes_weigh_more(tmp_path):
+def test_rare_classes_weigh_more(tiny, tmp_path):
     folder = pictures.make_classes(tmp_path / "photos", 24, ("few", "many"))
     for number in range(8, 24):
         (folder / "few" / f"{number:03d}.png").unlink()
-    run = recipes.fit_folder(folder, output=tmp_path / "run", strategy="head_only", **OPTIONS)
+    options = {"strategy": "head_only", "backbone": tiny, **OPTIONS}
+    run = recipes.fit_folder(folder, output=tmp_path / "run", **options)
     assert run.info["class_weights"]["used"]
     assert run.info["class_weights"]["imbalance"] > 1.5

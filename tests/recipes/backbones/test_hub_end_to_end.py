@@ -10,16 +10,17 @@ import pytest
 import recipes
 from recipes.export import FORMATS as WRITTEN, export_run
 from recipes.run import compare_runs
+from tests.marking import slow_but
 from tests.recipes.backbones.hub_cases import CASES, network
 from tests.recipes.images import pictures
 
 pytest.importorskip("keras_hub", reason="KerasHub is not installed")
 
-QUICK = ["EfficientNet", "ViT", "DINOv3"]
-ALL = [pytest.param(family, marks=() if family in QUICK else pytest.mark.slow) for family in CASES]
+QUICK = ["EfficientNet", "DINOv3"]  # of convolutions, and of attention
 STRATEGIES = ["small_similar", "small_dissimilar", "large_similar", "large_dissimilar"]
 FORMATS = {"onnx": "tf2onnx", "litert": "ai_edge_litert", "saved_model": "tensorflow"}
 OPTIONS = {"epochs": 1, "near_copies": False, "verbose": False}
+ONCE = {**OPTIONS, "refit": False}
 BRIEF = recipes.FineTuneStrategy(
     "brief",
     "pretrained",
@@ -36,7 +37,7 @@ def photos(tmp_path_factory):
     return pictures.make_classes(tmp_path_factory.mktemp("photos"), 10, ("a", "b"))
 
 
-@pytest.fixture(scope="module", params=ALL)
+@pytest.fixture(scope="module", params=slow_but(QUICK, CASES))
 def preset(request, tmp_path_factory):
     place = tmp_path_factory.mktemp("presets") / request.param
     network(request.param).save_to_preset(str(place))
@@ -46,7 +47,7 @@ def preset(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(preset, photos, tmp_path_factory):
     output = tmp_path_factory.mktemp("runs") / "run"
-    return recipes.fit_folder(photos, backbone=preset, strategy=BRIEF, output=output, **OPTIONS)
+    return recipes.fit_folder(photos, backbone=preset, strategy=BRIEF, output=output, **ONCE)
 
 
 def test_a_training_moves_what_it_may_and_leaves_a_run(run, photos):
@@ -102,7 +103,7 @@ class _Stops(keras.callbacks.Callback):
 
 
 def test_an_interrupted_training_goes_on_to_the_same_weights(run, preset, photos, tmp_path):
-    options = {"backbone": preset, "strategy": BRIEF, **OPTIONS}
+    options = {"backbone": preset, "strategy": BRIEF, **ONCE}
     with pytest.raises(KeyboardInterrupt):
         recipes.fit_folder(photos, output=tmp_path / "run", callbacks=[_Stops(2)], **options)
     again = recipes.fit_folder(photos, output=tmp_path / "run", **options)
@@ -151,6 +152,7 @@ def test_the_command_line_takes_a_folder(preset, photos, tmp_path, capsys):
     assert "accuracy" in capsys.readouterr().out
 
 
+@pytest.mark.slow  # by default its features are compared
 def test_lite0_from_a_folder_learns_what_lite0_learns(photos, tmp_path):
     import keras_hub
 

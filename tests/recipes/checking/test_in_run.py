@@ -13,7 +13,7 @@ from recipes.strategies import STRATEGIES
 from tests.recipes.images import pictures
 
 CLASSES = ("NA", "7", "cat & <dog>")
-OPTIONS = {"epochs": 1, "verbose": False}
+OPTIONS = {"epochs": 1, "refit": False, "verbose": False}
 
 
 @pytest.fixture(scope="module")

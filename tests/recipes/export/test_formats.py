@@ -74,7 +74,13 @@ def test_nothing_is_left_of_a_refused_file(run, tmp_path, monkeypatch):
     assert (tmp_path / "m.tflite").read_bytes() == b"before"
 
 
+def written(self, model, path, labels):
+    """In the place of a format's own: what is asked is not about the file."""
+    path.write_bytes(b"a file")
+
+
 def test_a_missing_package_is_named_with_its_extra(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(FORMATS["litert"]), "write", written)
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(ImportError, match=r"ai_edge_litert.*\[export\]"):
@@ -96,11 +102,17 @@ def test_bad_input_is_one_clear_line(run, tmp_path, capsys):
         assert said.count("\n") == 1
 
 
-def test_the_pictures_may_have_moved(run, photos, tmp_path):
+def test_the_pictures_may_have_moved(run, photos, tmp_path, monkeypatch):
     copy = Path(shutil.copytree(run.folder, tmp_path / "run"))
     info = json.loads((copy / "run.json").read_text())
     info["config"]["folder"] = str(tmp_path / "gone")
     (copy / "run.json").write_text(json.dumps(info))
+    seen = []
+    monkeypatch.setattr(type(FORMATS["litert"]), "write", written)
+    monkeypatch.setattr("recipes.export.check_file", lambda *given: seen.append(given[-1]))
     with pytest.raises(FileNotFoundError, match="name a folder of pictures"):
         export_run(copy, "litert")
     assert export_run(copy, "litert", pictures=photos).name == "model.tflite"
+    files = [path.relative_to(photos) for path in photos.rglob("*.png")]
+    known = {picture.tobytes() for picture in pictures.read(photos, files)}
+    assert {picture.tobytes() for picture in seen[0]} <= known

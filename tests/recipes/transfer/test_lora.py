@@ -12,6 +12,7 @@ from recipes.strategies import FineTuneStrategy, Phase
 from recipes.transfer import fine_tune as training, lora
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.state import to_numpy
+from tests.marking import slow_but
 from tests.recipes.images import pictures
 from tests.recipes.transfer.interrupting import assert_same, resumed
 from tests.recipes.transfer.tiny import DATA, build_tiny, training_data, values_of
@@ -175,7 +176,7 @@ def undisturbed(tmp_path_factory):
     return run_twice(tmp_path_factory.mktemp("whole"))
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3, 4])
+@pytest.mark.parametrize("epochs", slow_but([1, 3], range(1, 5)))
 def test_an_interrupted_phase_goes_on_exactly(epochs, undisturbed, tmp_path, monkeypatch):
     assert_same(resumed(run_twice, epochs, tmp_path, monkeypatch), undisturbed)
 
@@ -200,7 +201,7 @@ def test_a_network_without_dense_layers_is_refused_before_a_picture_is_decoded(t
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_a_run_is_a_plain_model(precision, tmp_path):
     folder = pictures.make_classes(tmp_path / "photos", 16, ("ash", "oak", "yew"))
-    options = {"backbone": build_vit().backbone, "verbose": False}
+    options = {"backbone": build_vit().backbone, "refit": False, "verbose": False}
     run = recipes.fit_folder(
         folder,
         output=tmp_path / "run",

@@ -16,6 +16,7 @@ from recipes.transfer.features import features
 from recipes.transfer.fine_tune import fine_tune
 from recipes.transfer.optimizer import StagewiseAdam, scaled
 from recipes.transfer.state import TrainingDivergedError
+from tests.marking import slow_but
 from tests.recipes.images import pictures
 from tests.recipes.transfer.interrupting import assert_same, resumed
 from tests.recipes.transfer.tiny import (
@@ -66,10 +67,10 @@ def test_gradients_are_scaled_where_float16_asks_for_it(precision):
     ("strategy", "epochs", "precision"),
     [
         (TWO_PHASES, 1, "mixed_float16"),
-        (TWO_PHASES, 3, "mixed_float16"),
+        pytest.param(TWO_PHASES, 3, "mixed_float16", marks=pytest.mark.slow),
         (SOLVED, 2, "mixed_float16"),
         (FROM_PIXELS, 1, "mixed_float16"),
-        (SOLVED, 2, "mixed_bfloat16"),
+        pytest.param(SOLVED, 2, "mixed_bfloat16", marks=pytest.mark.slow),
     ],
 )
 def test_an_interrupted_training_goes_on_exactly(
@@ -206,6 +207,7 @@ def test_its_figures_are_those_of_the_model_that_is_written(trained):
     np.testing.assert_allclose(found["probability"], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("trained", slow_but(["mixed_float16"], PRECISIONS), indirect=True)
 def test_it_is_trained_again_bit_for_bit(trained, tmp_path):
     run, precision, _ = trained
     options = {"backbone": build_tiny().backbone, "verbose": False}

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ pytestmark = [
 ]
 SMALL = {
     "activation": ["relu", "tanh"],
+    "batch_size": 128,
     "learning_rate": (1e-3, 1e-1, "log"),
     "normalization": "none",
     "optimizer": ["adam", "sgd"],
@@ -32,9 +34,23 @@ def go(tmp_path, space=SMALL, name="a", **options):
     return recipes.search(recipes.mlp, (X, Y), space, directory=tmp_path / name, **options)
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """Searches by algorithm, each made once: the result, and the folder that holds it as `a`."""
+    made = {}
+
+    def search(algorithm):
+        if algorithm not in made:
+            place = tmp_path_factory.mktemp(algorithm)
+            made[algorithm] = go(place, algorithm=algorithm), place
+        return made[algorithm]
+
+    return search
+
+
 @pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband", "genetic"])
-def test_every_algorithm_searches_and_tests_once(tmp_path, algorithm):
-    result = go(tmp_path, algorithm=algorithm)
+def test_every_algorithm_searches_and_tests_once(searched, algorithm):
+    result, place = searched(algorithm)
     trials = result.trials
     assert len(trials) >= 4
     assert set(trials["status"]) == {"completed"}
@@ -45,7 +61,7 @@ def test_every_algorithm_searches_and_tests_once(tmp_path, algorithm):
     )
     best = trials.loc[trials["score"].idxmin()]
     assert result.best["learning_rate"] == best["learning_rate"]
-    parts = json.loads((tmp_path / "a" / "split.json").read_text())
+    parts = json.loads((place / "a" / "split.json").read_text())
     rows = [set(parts[name]) for name in ("train", "validation", "test")]
     assert set().union(*rows) == set(range(len(X)))
     assert sum(map(len, rows)) == len(X)
@@ -64,10 +80,10 @@ def test_the_search_never_sees_the_test_part(tmp_path, monkeypatch):
         return fit(self, hp, model, x, *args, **options)
 
     monkeypatch.setattr(HyperModel, "fit", watching)
-    go(tmp_path, algorithm="random")
+    go(tmp_path, algorithm="random", max_trials=2)
     parts = json.loads((tmp_path / "a" / "split.json").read_text())
     tested = {row.tobytes() for row in X[parts["test"]]}
-    assert len(seen) == 5
+    assert len(seen) == 3
     for pair in seen:
         for rows in pair:
             assert not tested & {row.tobytes() for row in rows}
@@ -81,6 +97,7 @@ def test_grid_tries_every_combination(tmp_path):
         for name, values in default_space(recipes.mlp).items()
         if name not in space
     }
+    fixed |= {"batch_size": 128, "max_epochs": 1}
     result = go(tmp_path, space, algorithm="grid", **fixed)
     pairs = set(result.trials[["activation", "width"]].itertuples(index=False, name=None))
     assert pairs == {("relu", 4), ("relu", 8), ("tanh", 4), ("tanh", 8)}
@@ -91,13 +108,12 @@ def test_grid_tries_every_combination(tmp_path):
         go(tmp_path, space, name="c", algorithm="grid", **fixed)
 
 
-@pytest.mark.parametrize("as_table", [False, True])
-def test_manual_takes_a_list_or_a_table(tmp_path, as_table):
+def test_manual_takes_a_list_or_a_table(tmp_path):
     settings = [{"activation": "relu"}, {"activation": "mish", "learning_rate": 0.01}]
-    space = pd.DataFrame(settings) if as_table else settings
-    result = go(tmp_path, space, algorithm="manual")
-    assert result.trials["activation"].tolist() == ["relu", "mish"]
-    assert result.trials["learning_rate"].iloc[1] == 0.01
+    for space in (settings, pd.DataFrame(settings)):  # with other settings it were another search
+        result = go(tmp_path, space, algorithm="manual", max_epochs=1)
+        assert result.trials["activation"].tolist() == ["relu", "mish"]
+        assert result.trials["learning_rate"].iloc[1] == 0.01
 
 
 def test_a_table_with_a_target_and_a_function_of_ones_own(tmp_path):
@@ -110,7 +126,8 @@ def test_a_table_with_a_target_and_a_function_of_ones_own(tmp_path):
         return model
 
     table = pd.DataFrame(X).assign(kind=np.array(["x", "y", "z"])[Y])
-    options = {**OPTIONS, "algorithm": "random", "objective": "val_accuracy"}
+    options = {"max_trials": 3, "max_epochs": 1, "verbose": False}
+    options |= {"algorithm": "random", "objective": "val_accuracy"}
     result = recipes.search(build, table, target="kind", directory=tmp_path / "a", **options)
     assert result.trials["units"].between(4, 16).all()
     assert (
@@ -126,8 +143,8 @@ class _Killed(BaseException):
 @pytest.mark.parametrize(
     "after", [2, pytest.param(0, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)]
 )
-def test_a_killed_search_goes_on_with_no_trial_run_twice(tmp_path, monkeypatch, after):
-    whole = go(tmp_path, name="whole", algorithm="genetic")
+def test_a_killed_search_goes_on_with_no_trial_run_twice(tmp_path, searched, monkeypatch, after):
+    whole, _ = searched("genetic")
     runs, fit = [], HyperModel.fit
 
     def dying(self, hp, model, *args, **options):
@@ -170,13 +187,14 @@ def test_diverged_trials_are_recorded_and_do_not_stop_the_search(tmp_path):
         go(tmp_path, settings[:1], name="b", algorithm="manual")
 
 
-def test_another_search_is_not_overwritten_unasked(tmp_path):
-    go(tmp_path, algorithm="random")
+def test_another_search_is_not_overwritten_unasked(tmp_path, searched):
+    shutil.copytree(searched("random")[1] / "a", tmp_path / "a")
     before = (tmp_path / "a" / "trials.csv").read_bytes()
     with pytest.raises(FileExistsError, match="holds another search"):
         go(tmp_path, algorithm="random", seed=5)
     assert (tmp_path / "a" / "trials.csv").read_bytes() == before
-    go(tmp_path, algorithm="random", seed=5, overwrite=True)
+    result = go(tmp_path, algorithm="random", seed=5, max_trials=1, overwrite=True)
+    assert len(result.trials) == 1
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "letter.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="something that is no search"):
@@ -220,6 +238,6 @@ def test_bad_data_are_refused(tmp_path):
 def test_a_search_ends_trials_that_are_behind(tmp_path):
     slow = [{"learning_rate": rate, "optimizer": "adam"} for rate in [1e-2] * 5 + [1e-6]]
     slow = [{**setting, "width": width} for width, setting in enumerate(slow, 8)]
-    result = go(tmp_path, slow, algorithm="manual", max_epochs=6)
+    result = go(tmp_path, slow, algorithm="manual", max_epochs=6, batch_size=128)
     assert result.trials["epochs"].tolist() == [6] * 5 + [3]
     assert result.best["learning_rate"] == 1e-2

@@ -86,7 +86,7 @@ def kill_one(processes, rng, chief, folder):
 @pytest.mark.parametrize(
     ("num_workers", "trials", "worker_kills", "chief_kills"),
     [
-        (2, 16, 2, 1),
+        (2, 8, 1, 1),
         pytest.param(4, 200, 10, 2, marks=[pytest.mark.slow, pytest.mark.timeout(1200)]),
     ],
 )
@@ -120,7 +120,7 @@ def test_the_processes_end_with_the_one_that_started_them(tmp_path):
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         stderr=subprocess.DEVNULL,
     ) as parent:
-        while len(ended(folder)) < 3:
+        while len(ended(folder)) < 1:
             assert parent.poll() is None
             time.sleep(0.1)
         children = [
