@@ -239,7 +239,8 @@ def test_what_over_tells_holds_where_fit_does_not_know():
 
     scheme = callbacks.Warmup(callbacks.CosineDecay(0.1), 0.5).over(6)
     model = linear_model(keras.optimizers.SGD(0.5))
-    history = model.fit(few(), epochs=1, shuffle=False, verbose=0, callbacks=[scheme])
+    with pytest.warns(UserWarning, match="ran out of data"):
+        history = model.fit(few(), epochs=1, shuffle=False, verbose=0, callbacks=[scheme])
     expected = callbacks.Warmup(callbacks.CosineDecay(0.1, 3), 3)
     assert history.history["learning_rate"] == [pytest.approx(expected.value(2))]
     known = rates_of(scheme)
