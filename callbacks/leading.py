@@ -204,7 +204,7 @@ class Leader:
     def goes_on(self, target: Target) -> bool:
         """Whether a training that begins with this target continues this one."""
         same = target._optimizer is self.target._optimizer and target.name == self.target.name
-        if not same or self._origin is None:
+        if not same:
             return False
         untouched = self.rate is not None and math.isclose(target.at_call, self.rate, rel_tol=1e-6)
         return target.steps_at_call > 0 or untouched
