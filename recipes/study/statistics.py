@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-from recipes.compiling import compile_classifier
+from recipes.heads import compile_classifier
 from recipes.ingredients import activations
 
 
@@ -78,24 +78,30 @@ def compiled_copy(model: keras.Model) -> keras.Model:
 
 
 def _gradients(model: keras.Model, x, y) -> dict[str, float]:
-    """Root mean square of each kernel's gradient: what one step of plain SGD at rate 1 moves."""
+    """Root mean square of each kernel's gradient: the momentum that one step of SGD leaves.
+
+    The step of the kernel itself would be lost in its rounding where the gradient vanishes.
+    """
     copy = compiled_copy(model)
     for layer in copy.layers:
         if hasattr(layer, "rate"):  # every kind of dropout
             layer.rate = 0.0
-    copy.compile(keras.optimizers.SGD(1.0), loss=copy.loss)
-    kernels = {
-        layer.name: inner.kernel
-        for layer in copy.layers
-        if hasattr(inner := _inner(layer), "kernel")
-    }
-    before = {name: keras.ops.convert_to_numpy(kernel) for name, kernel in kernels.items()}
-    before = {name: np.array(value) for name, value in before.items()}
+    optimizer = keras.optimizers.SGD(1.0, momentum=0.5)
+    copy.compile(optimizer, loss=copy.loss)
     copy.train_on_batch(np.asarray(x), np.asarray(y))
-    moved = {
-        name: before[name] - keras.ops.convert_to_numpy(kernel) for name, kernel in kernels.items()
+    trained = (id(variable) for variable in copy.trainable_variables)
+    momentum = dict(zip(trained, optimizer.momentums, strict=True))
+    kernels = {layer.name: getattr(_inner(layer), "kernel", None) for layer in copy.layers}
+    return {
+        name: _root_mean_square(momentum[id(kernel)])
+        for name, kernel in kernels.items()
+        if id(kernel) in momentum
     }
-    return {name: float(np.sqrt(np.square(change).mean())) for name, change in moved.items()}
+
+
+def _root_mean_square(variable) -> float:
+    values = keras.ops.convert_to_numpy(variable).astype("float64")
+    return float(np.sqrt(np.square(values).mean()))
 
 
 def _inner(layer):

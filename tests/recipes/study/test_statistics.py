@@ -10,8 +10,6 @@ from tests.recipes.wine import X, Y
 
 @pytest.mark.tensorflow_only
 def test_statistics_are_numpys_and_gradients_are_tensorflows():
-    import tensorflow as tf
-
     model = recipes.mlp(13, 3, units=(16, 8), activation="tanh", seed=0, dropout=0.2)
     before = model.get_weights()
     table = recipes.layer_statistics(model, X, Y).set_index("layer")
@@ -23,12 +21,29 @@ def test_statistics_are_numpys_and_gradients_are_tensorflows():
     assert row["mean"] == pytest.approx(values.mean(), abs=1e-5)
     assert row["variance"] == pytest.approx(values.var(), rel=1e-4)
     assert row["saturated"] == pytest.approx((np.abs(values) > 0.98).mean(), abs=1e-3)
+    assert table.loc[dense.name, "gradient"] == pytest.approx(of_tape(model, dense), rel=1e-3)
+
+
+@pytest.mark.tensorflow_only
+def test_a_gradient_below_the_rounding_of_its_kernel_is_seen():
+    model = recipes.mlp(13, 3, units=(16,) * 12, activation="sigmoid", seed=0)
+    dense = model.layers[1]
+    rounding = np.spacing(np.abs(dense.kernel.numpy()).mean())
+    table = recipes.layer_statistics(model, X, Y).set_index("layer")
+    found = table.loc[dense.name, "gradient"]
+    assert 0 < found < 0.1 * rounding
+    assert found == pytest.approx(of_tape(model, dense), rel=1e-3)
+
+
+def of_tape(model, dense):
+    """The root mean square of the gradient that TensorFlow gives."""
+    import tensorflow as tf
+
     with tf.GradientTape() as tape:
         losses = keras.losses.sparse_categorical_crossentropy(Y, model(X, training=False))
         loss = tf.reduce_mean(losses)
-    gradient = tape.gradient(loss, dense.kernel.value).numpy()
-    found = table.loc[dense.name, "gradient"]
-    assert found == pytest.approx(np.sqrt((gradient**2).mean()), rel=1e-3)
+    gradient = tape.gradient(loss, dense.kernel.value).numpy().astype("float64")
+    return np.sqrt((gradient**2).mean())
 
 
 def test_dead_units_are_found():
