@@ -21,7 +21,7 @@ demo: .venv/.installed  ## train a classifier on pictures that come with a packa
 	$(BIN)/recipes demo --output runs/demo --overwrite
 
 test: .venv/.installed  ## the default test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
 test-slow: .venv/.installed  ## the checks that take minutes
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder

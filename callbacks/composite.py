@@ -114,7 +114,7 @@ class Composite(LearningRateDecay, ABC):
         total = span.count(self.clock)
         self._same = all(m.clock == self.clock == m.unit for m in self.members)
         shares = any(map(is_share, self.marks))
-        self.missing = self._fill(span.count(self.per))
+        self.missing = self._fill(span.count(self.per or self.clock))
         if shares and total is None:
             self.missing.append("the length of the training")
         if self._mixed and epoch is None:

@@ -1,7 +1,7 @@
 """What the recipes have in common: how a model begins, how it ends, and what all may vary."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import keras
 from keras import layers
@@ -180,7 +180,7 @@ def several(name: str, values: Iterable) -> list:
     return list(values)
 
 
-def are_several(values) -> bool:
+def are_several(values: Any) -> TypeGuard[Sequence]:
     """Whether it is a row of values: a text is none, nor is an array without a side.
 
     Example:

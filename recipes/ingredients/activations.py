@@ -158,7 +158,8 @@ def applied(layer: layers.Layer, x):
     function = getattr(layer, "activation", None)
     name = getattr(function, "__name__", None) or str(function or type(layer).__name__)
     shape = y.shape
-    if isinstance(layer, layers.Activation) and function is not _of_keras(function):
+    own = function is not None and function is not _of_keras(function)
+    if own and isinstance(layer, layers.Activation):
         shape = _shape_of(function, x, name)  # `Activation` takes it to be the input's
     if tuple(shape) != tuple(x.shape) and not isinstance(layer, CHANGE_WIDTH):
         raise ValueError(

@@ -122,7 +122,7 @@ def get(
             group(channels, config["groups"])
         return type(layer).from_config(config)
     facts = NORMS[name]
-    if facts.wrap is not None:
+    if facts.make is None:  # it wraps what it normalizes
         return get(options.get("then", facts.then), channels, usual=usual)
     if channels is None and name in ("group", "instance"):
         raise ValueError(f"channels: {name} normalization needs their number.")

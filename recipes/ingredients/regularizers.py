@@ -195,7 +195,7 @@ def dropout(
         return DROPOUTS[name](rate, seed=seed) if rate else None
     layer = _dropout_layer(identifier, rank, seed)
     asked = _RANKS.get(type(layer))
-    if rank is not None and asked not in (None, rank):
+    if rank is not None and asked is not None and asked != rank:
         raise ValueError(
             f"dropout: {type(layer).__name__} is for {_THINGS[asked]}; take a rate or 'gaussian'."
         )

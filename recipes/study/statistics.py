@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-from recipes.heads import compile_classifier
+from recipes.compiling import compile_classifier
 from recipes.ingredients import activations
 
 

@@ -192,6 +192,13 @@ def test_predictions_in_json_are_those_of_the_table(run, photos, tmp_path, capsy
     assert pd.read_csv(csv, keep_default_na=False)["file"].tolist() == expected["file"].tolist()
 
 
+# A shell's background job would ignore Ctrl-C, as would its children.
+HEARING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from recipes.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 # One command after another, with "then" between them; behind what each prints, a form feed.
 COMMANDS = """
 import sys
@@ -284,14 +291,9 @@ def test_help_and_names_need_no_keras():
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(photos, tmp_path):
     output = tmp_path / "run"
-    command = [sys.executable, "-m", "recipes.cli", "fit", str(photos), "--output", str(output)]
+    command = [sys.executable, "-c", HEARING, "fit", str(photos), "--output", str(output)]
     command += ["--strategy", "head_only", "--image-size", "32", "--epochs", "100"]
-
-    def hear():
-        """A shell's background job would ignore Ctrl-C, as would its children."""
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         state = tmp_path / "run.partial" / "state.safetensors"
         deadline = time.monotonic() + 120
         while not state.exists() and time.monotonic() < deadline:

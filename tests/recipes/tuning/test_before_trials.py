@@ -158,8 +158,9 @@ def test_numbers_are_refused_by_name_before_the_data_are_read(tmp_path, name, va
 
     data = (X, Y) if name == "batch_size" else Unread()
     options = {**OPTIONS, "directory": tmp_path / "a", name: value}
+    space = {key: values for key, values in SMALL.items() if key != name}
     with pytest.raises(ValueError, match=f"^{name}: "):
-        recipes.search(recipes.mlp, data, SMALL, **options)
+        recipes.search(recipes.mlp, data, space, **options)
     assert not (tmp_path / "a").exists()
 
 
