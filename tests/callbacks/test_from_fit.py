@@ -242,7 +242,9 @@ def test_what_over_tells_holds_where_fit_does_not_know():
     with pytest.warns(UserWarning, match="ran out of data"):
         history = model.fit(few(), epochs=1, shuffle=False, verbose=0, callbacks=[scheme])
     expected = callbacks.Warmup(callbacks.CosineDecay(0.1, 3), 3)
-    assert history.history["learning_rate"] == [pytest.approx(expected.value(2))]
+    # On TensorFlow Keras begins a fourth batch before it finds that there is none.
+    last = 3 if keras.backend.backend() == "tensorflow" else 2
+    assert history.history["learning_rate"] == [pytest.approx(expected.value(last))]
     known = rates_of(scheme)
     assert known == rates_of(callbacks.Warmup(callbacks.CosineDecay(0.1, 8), 8))
 

@@ -26,7 +26,7 @@ def test_statistics_are_numpys_and_gradients_are_tensorflows():
 
 @pytest.mark.tensorflow_only
 def test_a_gradient_below_the_rounding_of_its_kernel_is_seen():
-    model = recipes.mlp(13, 3, units=(16,) * 12, activation="sigmoid", seed=0)
+    model = recipes.mlp(13, 3, units=(16,) * 16, activation="sigmoid", seed=0)
     dense = model.layers[1]
     rounding = np.spacing(np.abs(dense.kernel.numpy()).mean())
     table = recipes.layer_statistics(model, X, Y).set_index("layer")
