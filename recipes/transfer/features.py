@@ -22,7 +22,7 @@ from recipes.keras_setup import prediction_batch
 from recipes.progress import track
 from recipes.settings import FLOAT32
 from recipes.tasks import Task
-from recipes.transfer.model import TransferModel, forward
+from recipes.transfer.model import TransferModel, forward_all
 from recipes.transfer.solve import Solution, solve
 
 REDUCED = 5 / 7  # of a side, for the epochs on smaller pictures
@@ -96,15 +96,24 @@ def features(
         if not part.pieces:
             compute(array)
 
+    def pixels_of(view, rows):
+        if not view:
+            return part.pixels[rows]
+        return vary(part.pixels[rows], [(seed, view, row) for row in rows], augmentation)
+
     def compute(array):
-        starts = [(view, i) for i in range(0, len(part), batch_size) for view in range(views)]
-        for view, start in track(starts, label, len(starts), unit="batches", verbose=verbose):
-            rows = np.arange(start, min(start + batch_size, len(part)))
-            pixels = part.pixels[rows]
-            if view:
-                pixels = vary(pixels, [(seed, view, row) for row in rows], augmentation)
+        places = [
+            (view, np.arange(start, min(start + batch_size, len(part))))
+            for start in range(0, len(part), batch_size)
+            for view in range(views)
+        ]
+        batches = (pixels_of(view, rows) for view, rows in places)
+        found = track(
+            forward_all(frozen, batches, batch_size), label, len(places), "batches", verbose
+        )
+        for (view, rows), one in zip(places, found, strict=True):
             with np.errstate(over="ignore"):  # what a file cannot hold is refused below
-                array[view, rows] = forward(frozen, pixels, batch_size)
+                array[view, rows] = one
             if not np.isfinite(array[view, rows]).all():
                 half = "a file" if policy_of(frozen) == FLOAT32 else policy_of(frozen)
                 raise ValueError(
@@ -265,11 +274,9 @@ def outputs_of(
     batch_size = batch_size or prediction_batch(model)
     rows = np.arange(len(inputs)) if rows is None else rows
     starts = range(0, len(rows), batch_size)
-    chunks = [
-        forward(model, np.asarray(inputs[rows[start : start + batch_size]]), batch_size)
-        for start in track(starts, label, len(starts), "batches", verbose)
-    ]
-    return np.concatenate(chunks)
+    batches = (np.asarray(inputs[rows[start : start + batch_size]]) for start in starts)
+    found = forward_all(model, batches, batch_size)
+    return np.concatenate([*track(found, label, len(starts), "batches", verbose)])
 
 
 def _reduced(image_size: tuple[int, int]) -> tuple[int, int]:

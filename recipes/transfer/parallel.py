@@ -142,14 +142,21 @@ def current() -> Devices:
     return Devices()
 
 
-def predict_on_batch(model: keras.Model, batch: np.ndarray):
-    """The model's outputs for a whole batch, as NumPy arrays, whatever the devices."""
-    devices = current()
+def begun(model: keras.Model, batch: np.ndarray):
+    """The model's outputs for a whole batch, whatever the devices: arrays, or tensors.
+
+    On one device of TensorFlow or PyTorch these are tensors, at which the device may still be at
+    work: whoever copies them waits for it.
+    """
+    devices, backend = current(), keras.backend.backend()
     if devices.processes > 1:
         return _predict_locally(model, batch)
-    if devices.count > 1 and keras.backend.backend() == "tensorflow":
+    if devices.count > 1 and backend == "tensorflow":
         return model.predict(batch, batch_size=len(batch), verbose=0)
-    return model.predict_on_batch(batch)
+    if backend == "jax":
+        return model.predict_on_batch(batch)
+    model.make_predict_function()
+    return model.predict_function([(batch,)])
 
 
 def _predict_locally(model: keras.Model, batch: np.ndarray):

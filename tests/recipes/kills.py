@@ -38,7 +38,7 @@ CLASSES = ("a", "b", "c")
 # half-way through what it writes.
 POINTS = {
     "pictures are decoded": ("recipes.images.sources.decode_bytes", 20, "before"),
-    "the first features are computed": ("recipes.transfer.features.forward", 2, "before"),
+    "the first features are computed": ("recipes.transfer.parallel.begun", 2, "before"),
     "features lie in a file without its note": (
         "recipes.images.parts.write_json",
         4,
@@ -52,7 +52,7 @@ POINTS = {
     "the state before was moved": ("recipes.work_folder.write_arrays", 2, "before"),
     "the second state is saved": ("recipes.work_folder.write_arrays", 2, "after"),
     "the first phase has ended": ("recipes.transfer.fine_tune.audit", 1, "before"),
-    "the second phase's features": ("recipes.transfer.features.forward", 5, "before"),
+    "the second phase's features": ("recipes.transfer.features.forward_all", 6, "before"),
     "a classifier is being solved": ("recipes.transfer.features.solve", 1, "before"),
     "a blend is being chosen": ("recipes.transfer.refine.chosen", 1, "before"),
     "in the last phase": ("recipes.images.pipeline.draw", 5, "before"),
@@ -60,7 +60,7 @@ POINTS = {
     "the judgement is saved": ("recipes.transfer.learn.fine_tune", 2, "before"),
     "in the second training": ("recipes.transfer.fine_tune.audit", 6, "before"),
     "the second training has ended": ("recipes.transfer.learn.cool", 1, "before"),
-    "novelty is measured": ("recipes.transfer.features.forward", 9, "before"),
+    "novelty is measured": ("recipes.transfer.features.forward_all", 14, "before"),
     "the weights are half-written": ("recipes.transfer.results.write_arrays", 1, "before"),
     "the run's note is missing": ("recipes.transfer.results.write_json", 1, "before"),
     "the report is half-written": ("recipes.report.write_text", 1, "before"),

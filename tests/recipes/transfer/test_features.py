@@ -38,14 +38,14 @@ def test_outputs_are_those_of_the_whole_model(first, name, limit, tmp_path):
 
 def test_a_frozen_run_passes_each_picture_through_the_network_once(tmp_path, tiny, monkeypatch):
     pictures.make_classes(tmp_path / "photos", 60, ("a", "b", "c"))
-    predict, passed = parallel.predict_on_batch, []
+    begun, passed = parallel.begun, []
 
     def counted(model, batch):
         if model.input_shape[1:] == (SIDE, SIDE, 3):
             passed.append(len(batch))
-        return predict(model, batch)
+        return begun(model, batch)
 
-    monkeypatch.setattr(parallel, "predict_on_batch", counted)
+    monkeypatch.setattr(parallel, "begun", counted)
     run = recipes.fit_folder(
         tmp_path / "photos",
         output=tmp_path / "run",

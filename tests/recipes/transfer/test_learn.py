@@ -79,14 +79,15 @@ def test_a_refit_keeps_the_blend_and_learns_from_the_validation_part(tmp_path):
 
 def test_what_both_trainings_need_is_computed_once(tmp_path, monkeypatch):
     rows = []
-    forward = features.forward
+    forward_all = features.forward_all
 
-    def counting(model, batch, batch_size):
-        if model.name == "frozen_part":
-            rows.append(len(batch))
-        return forward(model, batch, batch_size)
+    def counting(model, batches, batch_size):
+        for found in forward_all(model, batches, batch_size):
+            if model.name == "frozen_part":
+                rows.append(len(found))
+            yield found
 
-    monkeypatch.setattr(features, "forward", counting)
+    monkeypatch.setattr(features, "forward_all", counting)
     learn(build_tiny, HEAD, training_data(PARTS, tmp_path), refit=True)
     assert sum(rows) == sum(len(part) for part in PARTS.values())
 
