@@ -10,7 +10,10 @@ from recipes.backbones import graph
 from recipes.backbones.base import Backbone, Stage
 from recipes.lookup import find
 
-HEAD = (layers.Dense, layers.Dropout, layers.Activation, layers.Softmax, layers.Flatten)
+HEAD = (
+    *(layers.Dense, layers.Dropout, layers.Activation, layers.Softmax, layers.Flatten),
+    layers.LayerNormalization,  # ConvNeXt's, of the pooled features
+)
 POOLS = (layers.GlobalAveragePooling2D,)
 TAKEN = ("pictures", "preprocessing", "pool", "head_dropout", "predictions")
 

@@ -18,6 +18,7 @@ RECIPES = {
     "cnn": lambda: recipes.cnn((32, 32, 3), num_classes=4),
     "resnet": lambda: recipes.resnet((32, 32, 3), num_classes=4, dropout=0.1),
     "mobilenet": lambda: recipes.mobilenet((32, 32, 3), num_classes=4),
+    "convnext": lambda: recipes.convnext((32, 32, 3), 4, widths=(8, 16), depths=(1, 1)),
 }
 
 
