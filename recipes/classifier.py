@@ -40,7 +40,7 @@ def load(
         model: a run folder, a `Run`, or the name of a backbone, for the 1,000 ImageNet classes.
         batch_size: pictures in one forward pass; fewer are filled up to it. With 1, single
             pictures are answered soonest.
-        backbone: that the run was trained with, where it was an object.
+        backbone: that the run was trained with, where it was an object that the run does not keep.
 
     Raises:
         FileNotFoundError: no such run folder.

@@ -35,7 +35,7 @@ def predict(
         views: how many versions of each picture are classified, their probabilities averaged; the
             first is the picture as it is, the others are varied lightly.
         batch_size: pictures in one forward pass; 32, or what `recipes.load` was told.
-        backbone: that the run was trained with, where it was an object.
+        backbone: that the run was trained with, where it was an object that the run does not keep.
         verbose: whether progress is shown.
 
     Returns:
@@ -64,7 +64,7 @@ def load_classifier(
 
     Args:
         model: a run folder, a `Run`, or the name of a backbone for its ImageNet classifier.
-        backbone: that the run was trained with, where it was an object.
+        backbone: that the run was trained with, where it was an object that the run does not keep.
 
     Returns:
         The model, raw pictures (batch, H, W, 3) to probabilities, and the names of its classes.

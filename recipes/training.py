@@ -26,7 +26,7 @@ from recipes.progress import say, say_all
 from recipes.run import Decision, Run
 from recipes.settings import FLOAT32, Settings
 from recipes.strategies import FineTuneStrategy
-from recipes.transfer import lora, novelty, parallel, results, weighing
+from recipes.transfer import kept, lora, novelty, parallel, results, weighing
 from recipes.transfer.clock import Clock
 from recipes.transfer.explain import explainer
 from recipes.transfer.features import TrainingData
@@ -64,6 +64,7 @@ def train(
     if settings.training.precision != FLOAT32:
         found["precision"] = f"{settings.training.precision}; the model that is written has float32"
     say_all(found, verbose)
+    _note(found, "backbone", kept.refused(settings.model.backbone), verbose)
     identity = _identity(settings, pictures)
     parallel.agree(identity)
     wanted = settings.training.class_weights
@@ -105,6 +106,7 @@ def train(
             **_outcome(plan, learned, clock),
         }
         transfer, training = learned.cut.transfer.in_float32(), learned.cut.data
+        kept.keep(work.folder, settings.model.backbone)
         results.write_run(work.folder, transfer, frame, learned.history, training, info)
         _write_report(work, transfer, training)
         _predict_unlabelled(work.folder, pictures, frame, transfer, training)

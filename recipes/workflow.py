@@ -27,7 +27,7 @@ from recipes.settings import (
 )
 from recipes.strategies import FineTuneStrategy
 from recipes.training import train
-from recipes.transfer import parallel
+from recipes.transfer import kept, parallel
 
 # What runs did that do not say it.
 BEFORE = {"resize": "squash", "near_copies": False, "refit": False}
@@ -269,7 +269,7 @@ def rerun(
         run: the run folder, or the `run.json` in it.
         output: the new run's folder.
         data: the pictures, where they are no longer where the run found them, or were in memory.
-        backbone: that the run was trained with, where it was an object.
+        backbone: that the run was trained with, where it was an object that the run does not keep.
         callbacks: Keras callbacks of your own.
         overwrite: replace a finished run in `output`.
         verbose: whether progress is shown.
@@ -301,6 +301,6 @@ def rerun(
         raise ValueError(f"data: {run} was trained on what was in memory; give it again.")
     settings = Settings.from_dict({name: config[name] for name in config if name in known})
     options = {one.name: getattr(getattr(settings, group), one.name) for group, one in options_of()}
-    options["backbone"] = backbone or options["backbone"]
+    options["backbone"] = kept.start(old) if backbone is None else backbone
     given = {"output": output, "callbacks": callbacks, "overwrite": overwrite, "verbose": verbose}
     return compare_runs(old, fit(data, **given, **options))

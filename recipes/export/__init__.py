@@ -15,6 +15,7 @@ from pathlib import Path
 
 import keras
 
+from recipes.backbones.base import Backbone
 from recipes.dtypes import scope
 from recipes.export.base import ExportError, Format
 from recipes.export.checking import check_file, real_pictures
@@ -45,6 +46,7 @@ def export_run(
     pictures: str | Path | None = None,
     runtime: str | Path | None = None,
     overwrite: bool = False,
+    backbone: Backbone | keras.Model | None = None,
 ) -> Path:
     """Write a finished run as a file for another runtime, and check it there.
 
@@ -59,6 +61,7 @@ def export_run(
         runtime: of "web": the folder of the npm package onnxruntime-web, of which a copy goes
             beside the page; by default the page loads it from its public address.
         overwrite: replace what is at `output`.
+        backbone: that the run was trained with, where it was an object that the run does not keep.
 
     Returns:
         The path of the file.
@@ -67,7 +70,8 @@ def export_run(
         FileExistsError: there is something at `output`.
         FileNotFoundError: there is no such run, or its pictures are gone and no others are named.
         ExportError: the second runtime gives other probabilities, or the file has another input.
-        ValueError: `runtime` is not that package, or the format takes none.
+        ValueError: `runtime` is not that package, or the format takes none; or the backbone cannot
+            be used.
         ImportError: a package that the format needs is missing; the text names the extra.
 
     Example:
@@ -87,9 +91,14 @@ def export_run(
     if not path.parent.is_dir():
         raise FileNotFoundError(f"output: there is no folder {path.parent}.")
     if keras.backend.backend() not in kind.backends:
+        if backbone is not None:
+            raise ValueError(
+                f"backbone: {format!r} is written by another process, which has no such object; "
+                f"set KERAS_BACKEND to {kind.backends[0]!r}."
+            )
         words = (found.folder, format, path, pictures or "", runtime or "", int(overwrite))
         return _under_backend(kind.backends[0], path, words)
-    model = model_of(found)
+    model = model_of(found, backbone)
     height, width = model.input_shape[1:3]
     pixels = real_pictures(found, pictures, (height, width))
     model(pixels[:1].astype("float32"))  # an exporter refuses a model that was never called

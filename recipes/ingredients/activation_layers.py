@@ -35,11 +35,11 @@ class KerasFunction(Elementwise):
         super().__init__(**options)
         self.function = function
         self.parameters = dict(parameters)
-        getattr(keras.activations, function)(np.zeros((1, 2), "float32"), **parameters)
+        keras.activations.get(function)(np.zeros((1, 2), "float32"), **parameters)
 
     def call(self, x):
         """The function."""
-        return getattr(keras.activations, self.function)(x, **self.parameters)
+        return keras.activations.get(self.function)(x, **self.parameters)
 
     def get_config(self):
         """The arguments."""

@@ -19,6 +19,10 @@ from recipes.strategies import Phase
 from recipes.tasks import Multiclass
 from recipes.transfer import parallel
 
+GIVE_AGAIN = (
+    "model: {name!r} is no backbone that is built by its name alone. It was an object, and the run "
+    "does not keep its layers: pass it as backbone to recipes.predict, load, export_run or rerun."
+)
 MAX_SIDE = 4_096
 MAX_CLASSES = 100_000
 
@@ -341,10 +345,7 @@ def from_dict(values: dict, backbone: Backbone | keras.Model | None = None) -> T
                 raise ValueError(f"model: {size} pixels, but its network takes {base.image_size}.")
             return _headed(base, num_classes, task, dropout=dropout)
     if backbone is None and (name not in backbones.names() or name in presets()):
-        raise ValueError(
-            f"model: {name!r} is no backbone that is built by its name alone; where it was an "
-            "object, pass it as backbone."
-        )
+        raise ValueError(GIVE_AGAIN.format(name=name))
     given = name if backbone is None else backbone
     with scope(FLOAT32):
         return build(given, num_classes, task, weights=None, image_size=size, dropout=dropout)

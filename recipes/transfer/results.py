@@ -18,7 +18,7 @@ from recipes.images.inspection import OK
 from recipes.keras_setup import describe
 from recipes.run import FORMAT, WEIGHTS, Run
 from recipes.tasks import Task
-from recipes.transfer import model as transfer_model
+from recipes.transfer import kept, model as transfer_model
 from recipes.transfer.features import TrainingData, outputs_of
 from recipes.transfer.model import TransferModel
 
@@ -59,11 +59,13 @@ def model_of(run: Run, backbone: Backbone | keras.Model | None = None) -> keras.
 
     Args:
         run: the run.
-        backbone: that it was trained with, where it was an object.
+        backbone: that it was trained with, where it was an object that the run does not keep.
 
     Raises:
         ValueError: the run is damaged or not what its configuration says.
     """
+    if backbone is None and "architecture" not in run.info["model"]:
+        backbone = kept.read(run)
     transfer = transfer_model.from_dict(run.info["model"], backbone)
     units = transfer.model.output_shape[-1]
     if run.task.units != units or list(run.task.classes) != run.classes:

@@ -4,12 +4,10 @@ A folder may be anybody's: of its files, JSON with checked values and arrays of 
 no class is looked up by a name in them.
 """
 
-import contextlib
 import importlib
 import importlib.util
-import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 from keras import layers
 
 from recipes.backbones.base import Backbone
+from recipes.backbones.bounds import limited
 from recipes.backbones.hub import files
 from recipes.backbones.hub.families import CLASSES, FAMILIES
 from recipes.backbones.hub.family import Family
@@ -29,7 +28,6 @@ from recipes.dtypes import at_least_float32
 from recipes.lookup import find
 
 EXTRA = "pip install keras-model-recipes[hub]"
-MOST_PARAMETERS = 2_000_000_000
 THREE = many(NUMBER)
 KINDS = {"family": one_of(*FAMILIES), "scale": THREE, "offset": THREE}
 
@@ -204,15 +202,19 @@ def from_object(
     return _built(described, network.name, image_size, read, seed)
 
 
-def rebuilt(values: Any, seed: int = 0) -> Backbone:
+def rebuilt(values: Any, name: str | None = None) -> Backbone:
     """The network that a run describes, with weights still to be assigned.
+
+    Args:
+        values: the description.
+        name: of the backbone; the family's by default.
 
     Raises:
         ValueError: KerasHub is not installed, or the description is not allowed.
     """
     described = Described.from_dict(values)
     require()
-    return _built(described, described.family.name, None, None, seed)
+    return _built(described, name or described.family.name, None, None, 0)
 
 
 def require() -> None:
@@ -282,13 +284,13 @@ def _built(
 
 
 def _network(described: Described) -> keras.Model:
-    """The model of KerasHub; nothing larger than `MOST_PARAMETERS` is made."""
+    """The model of KerasHub; nothing larger than `bounds` allows is made."""
     family = described.family
     models = importlib.import_module("keras_hub.models")
     kind = getattr(models, family.class_name, None)
     if kind is None:
         raise ValueError(f"backbone: the installed KerasHub has no {family.class_name}.")
-    with _limited(MOST_PARAMETERS), warnings.catch_warnings():
+    with limited(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # Swin's attention on its own masks
         try:
             network = kind(**described.values)
@@ -311,23 +313,3 @@ def _mend(layer: keras.Layer) -> None:
         constant = keras.ops.is_tensor(value) and not isinstance(value, keras.Variable)
         if constant:  # an exporter would take it for another input
             setattr(layer, attribute, keras.ops.convert_to_numpy(value))
-
-
-@contextlib.contextmanager
-def _limited(most: int) -> Iterator[None]:
-    """Refuse weights beyond a number of values, before memory is taken for them."""
-    original, total = keras.Layer.add_weight, 0
-
-    def counted(layer, shape: Sequence[int] | int | None = None, *args, **options):
-        nonlocal total
-        sides = (shape,) if isinstance(shape, int) else (shape or ())
-        total += math.prod(sides)
-        if total > most:
-            raise ValueError(f"it has more than {most:,} parameters.")
-        return original(layer, shape, *args, **options)
-
-    keras.Layer.add_weight = counted
-    try:
-        yield
-    finally:
-        keras.Layer.add_weight = original
