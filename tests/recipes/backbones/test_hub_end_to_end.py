@@ -1,5 +1,6 @@
 """Networks of KerasHub, and models of one's own, through every road of the library."""
 
+import html
 import importlib.util
 import json
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import recipes
+from recipes.choosing import similarity
 from recipes.export import FORMATS as WRITTEN, export_run
 from recipes.run import compare_runs
 from tests.marking import slow_but
@@ -117,19 +119,34 @@ def test_it_is_chosen_for_by_measurement(preset, photos, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["a recipe's", "KerasHub's"])
-def test_an_object_is_given_again_to_predict_and_rerun(kind, photos, tmp_path):
+def test_a_run_keeps_an_object_for_predict_and_rerun(kind, photos, tmp_path):
     model = recipes.cnn((32, 32, 3), num_classes=4) if kind == "a recipe's" else network("ViT")
     run = recipes.fit_folder(
-        photos, backbone=model, strategy="small_similar", output=tmp_path / "run", **OPTIONS
+        photos, backbone=model, strategy=BRIEF, output=tmp_path / "run", **OPTIONS
     )
     table = recipes.predict(run.folder, photos, backbone=model, verbose=False)
     assert table["error"].eq("").all()
-    assert recipes.rerun(run.folder, output=tmp_path / "b", backbone=model, verbose=False).same
-    if kind == "KerasHub's":  # its values are in the run
-        assert recipes.predict(run.folder, photos, verbose=False).equals(table)
-        return
-    with pytest.raises(ValueError, match="pass it as backbone"):
-        recipes.predict(run.folder, photos, verbose=False)
+    assert recipes.predict(run.folder, photos, verbose=False).equals(table)
+    assert recipes.rerun(run.folder, output=tmp_path / "again", verbose=False).same
+
+
+def test_a_transformer_is_decided_on_with_the_yardstick(photos, tmp_path):
+    """It has no batch normalization: how unlike the pictures are, Lite0 says in its stead."""
+    place = str(tmp_path / "vit")
+    network("ViT").save_to_preset(place)
+    run = recipes.fit_folder(photos, backbone=place, output=tmp_path / "run", **OPTIONS)
+    measured = run.decision.measurements
+    assert measured["divergence_measured_with"] == similarity.YARDSTICK
+    assert run.decision.strategy in STRATEGIES
+    assert "\n" not in run.decision.reason
+    assert (
+        f"a divergence of {measured['divergence']:.3f}, measured with {similarity.YARDSTICK} since "
+        "the backbone has no batch normalization"
+    ) in run.decision.reason
+    assert run.decision.reason in html.unescape((run.folder / "report.html").read_text())
+    found = recipes.rerun(run.folder, output=tmp_path / "again", verbose=False)
+    assert found.same
+    assert found.run.decision.strategy == run.decision.strategy
 
 
 def test_a_run_needs_neither_the_folder_nor_the_keras_file(preset, run, photos, tmp_path):
