@@ -47,7 +47,8 @@ def own_call(theirs, backbone, x):
     x = x * np.float32(backbone.architecture["scale"]) + np.float32(backbone.architecture["offset"])
     given = dict.fromkeys(theirs.input, x) if isinstance(theirs.input, dict) else x
     output = theirs(given, training=False)
-    output = list(output.values())[-1] if isinstance(output, dict) else output
+    if isinstance(output, dict):  # of stages, whose order is another on PyTorch
+        output = min(output.values(), key=lambda one: one.shape[1])
     return keras.ops.convert_to_numpy(output)
 
 
