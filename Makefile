@@ -5,7 +5,8 @@ BACKEND_TESTS = tests/callbacks/test_recorded.py tests/callbacks/test_leading.py
 	tests/recipes/classifiers tests/recipes/test_blocks.py tests/recipes/test_heads.py \
 	tests/recipes/test_compiling.py tests/recipes/test_losses.py \
 	tests/recipes/transfer tests/recipes/choosing tests/recipes/tasks \
-	tests/recipes/test_tasks_end_to_end.py
+	tests/recipes/test_tasks_end_to_end.py tests/recipes/backbones/test_own.py \
+	tests/recipes/backbones/test_described.py tests/recipes/backbones/test_hub.py
 
 MINUTES ?= inf
 
