@@ -260,6 +260,8 @@ def _built(
         read(source)
         if source is not network:
             transplant(source, network)
+    for variable in network.weights:  # DINOv2 keeps one array in two, which JAX does not train
+        variable.assign(keras.ops.copy(variable))
     pictures = keras.Input(tuple(described.values[family.shape_key]), name="pictures")
     scale, offset = list(described.scale), list(described.offset)
     exact = at_least_float32()
