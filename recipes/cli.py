@@ -98,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--overwrite", action="store_true", help="replace a finished run")
     _add_settings(fit, GROUPS)
 
-    predict = _command(parsers, "predict", commands.predict, "classify pictures with a finished run")
+    predict = _command(
+        parsers, "predict", commands.predict, "classify pictures with a finished run"
+    )
     predict.add_argument("model", help="a run folder, or a backbone's name for ImageNet's classes")
     predict.add_argument("pictures", nargs="+", help="files and folders")
     predict.add_argument("--top-k", type=int, help="labels a picture (3)")
@@ -110,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("--csv", metavar="FILE", help="write one row a file to a CSV file")
     _add_settings(scan, {"data": GROUPS["data"]})
 
-    check = _command(parsers, "check", commands.check, "find labels that are likely wrong, odd pictures")
+    check = _command(
+        parsers, "check", commands.check, "find labels that are likely wrong, odd pictures"
+    )
     check.add_argument("data", help="as for fit")
     check.add_argument("--csv", metavar="FILE", help="write one row a picture: labels for fit")
     check.add_argument("--backbone", help="see `recipes backbones` (efficientnet_lite0)")
@@ -128,7 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("--data", help="the pictures, if they are no longer where they were")
     rerun.add_argument("--overwrite", action="store_true", help="replace a finished run")
 
-    export = _command(parsers, "export", commands.export, "write a finished run for another runtime")
+    export = _command(
+        parsers, "export", commands.export, "write a finished run for another runtime"
+    )
     export.add_argument("run", help="the run folder")
     export.add_argument("--format", help="onnx, saved_model, litert, torch or web (onnx)")
     export.add_argument("--output", help="the file (in the run folder)")

@@ -1,6 +1,7 @@
 """A model's graph: where it narrows to one tensor, and stages cut there."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import keras
@@ -8,6 +9,7 @@ from keras import layers
 
 from recipes.backbones.base import Stage
 
+MOST_GROUPS = 6  # of a transformer's blocks
 SMALLER = 0.75  # a resolution below this share of the one before begins a new stage
 
 
@@ -27,10 +29,32 @@ def cut(model: keras.Model, ends: Mapping[str, str]) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
+def grouped(blocks: Sequence[str], last: str, first: str) -> dict[str, str]:
+    """Stage name to the layer that ends it: the embedding, and groups of as many blocks.
+
+    Args:
+        blocks: the layers that end the blocks, in order.
+        last: the model's last layer, which ends the last group.
+        first: the layer that ends the embedding.
+    """
+    count = min(MOST_GROUPS, len(blocks))
+    places = [math.ceil(len(blocks) * (k + 1) / count) - 1 for k in range(count)]
+    ends = {f"blocks{k + 1}": blocks[place] for k, place in enumerate(places)}
+    return {"embedding": first, **ends, f"blocks{count}": last}
+
+
 def stages(model: keras.Model) -> tuple[Stage, ...]:
-    """Cut a model where its graph narrows to one tensor, before each change of resolution."""
+    """Cut a model where its graph narrows to one tensor, before each change of resolution.
+
+    A transformer is cut between groups of its blocks.
+    """
     operations = model.operations
     cuts = narrow_places(model)
+    sums = [place for place in cuts if _adds_tokens(operations[place])]
+    blocks = [operations[place].name for place in sums[1::2]]  # each adds twice
+    if blocks:
+        first = cuts[cuts.index(sums[0]) - 1]
+        return cut(model, grouped(blocks, operations[-1].name, operations[first].name))
     sides = {place: operations[place].output.shape[1] or 1 for place in cuts}
     ends = [a for a, b in pairwise(cuts) if sides[b] <= SMALLER * sides[a]]
     found, start = [], 1
@@ -100,6 +124,12 @@ def _called(operation, *args, **options):
         (args, options),
     )
     return operation(*args, **options)
+
+
+def _adds_tokens(operation) -> bool:
+    """Whether an operation makes tokens of two of its kind, as the end of a residual branch."""
+    shapes = [tensor.shape for tensor in keras.tree.flatten(operation.input)]
+    return len(shapes) == 2 and len(shapes[0]) == 3 and shapes[0] == shapes[1]
 
 
 def _common(first: str, second: str, model_name: str) -> str:

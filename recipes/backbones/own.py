@@ -14,7 +14,8 @@ HEAD = (
     *(layers.Dense, layers.Dropout, layers.Activation, layers.Softmax, layers.Flatten),
     layers.LayerNormalization,  # ConvNeXt's, of the pooled features
 )
-POOLS = (layers.GlobalAveragePooling2D,)
+POOLS = (layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D)
+PROBABILITIES = (keras.activations.softmax, keras.activations.sigmoid)
 TAKEN = ("pictures", "preprocessing", "pool", "head_dropout", "predictions")
 
 
@@ -29,8 +30,8 @@ def build(
 ) -> Backbone:
     """A backbone with the weights of a Keras model, which stays as it is.
 
-    Average pooling and the dense layers behind it, as every classifier of `recipes` has them, are
-    cut off.
+    Average pooling and the dense layers behind it are cut off; where there is no such pooling, the
+    dense layer that gives probabilities is.
 
     Args:
         model: pictures (batch, H, W, 3) to maps, tokens or features.
@@ -40,7 +41,7 @@ def build(
         colours: (scale, offset): what pictures of 0 to 255 are multiplied by before the model, and
             what is added then; by default the model takes them as they are.
         stages: the names of the layers that end the stages, in order; by default a stage ends
-            where the resolution changes.
+            where the resolution changes, and of a transformer between groups of its blocks.
 
     Raises:
         ValueError: the model has another input, several outputs, or no weights; or a layer cannot
@@ -61,15 +62,17 @@ def build(
     x = layers.Rescaling(scale, offset, name="preprocessing")(pictures)
     try:
         keras.utils.set_random_seed(seed)
-        copy = keras.models.clone_model(keras.Model(trunk.inputs, trunk.outputs))
+        copy = keras.models.clone_model(
+            keras.Model(trunk.inputs, trunk.outputs), clone_function=_anew
+        )
         grown = keras.Model(pictures, graph.regrown(copy, x), name=trunk.name)
+        if weights is not None:
+            grown.set_weights(trunk.get_weights())
     except Exception as error:
         lines = str(error).strip().splitlines() or [repr(error)]
         raise ValueError(
             f"backbone: {trunk.name} cannot be made anew for {size} pixels: {lines[0]}"
         ) from None
-    if weights is not None:
-        grown.set_weights(trunk.get_weights())
     ranks = {4: "average", 3: "mean", 2: "none"}
     plain = colours is None
     return Backbone(
@@ -111,16 +114,19 @@ def _trunk(model: keras.Model) -> keras.Model:
             f"backbone: {model.name} gives {trunk.output_shape}; allowed are maps, tokens and "
             "features."
         )
-    taken = [layer.name for layer in trunk.layers[1:] if layer.name in TAKEN]
-    if taken:
-        raise ValueError(
-            f"backbone: {model.name} has a layer named {taken[0]!r}, a name that is needed."
-        )
     return trunk
 
 
+def _anew(operation):
+    """A new one of the same kind; one whose name is needed has another."""
+    config = operation.get_config()
+    if operation.name in TAKEN:
+        config["name"] = f"{operation.name}_of_model"
+    return type(operation).from_config(config)
+
+
 def _features(tensor) -> keras.KerasTensor:
-    """What enters the average pooling before the dense layers at a model's end, if it is so."""
+    """What enters a model's head: average pooling and dense layers, or the last of them alone."""
     found = tensor
     while len(found.shape) == 2:
         operation = found._keras_history.operation
@@ -129,7 +135,26 @@ def _features(tensor) -> keras.KerasTensor:
         if not isinstance(operation, HEAD) or not isinstance(operation.input, keras.KerasTensor):
             break
         found = operation.input
-    return tensor
+    return _unclassified(tensor) if len(tensor.shape) == 2 else tensor
+
+
+def _unclassified(tensor) -> keras.KerasTensor:
+    """What enters the dense layer that gives probabilities, if it is the last."""
+    operation = tensor._keras_history.operation
+    if not _gives_probabilities(operation):
+        return tensor
+    if not isinstance(operation, layers.Dense):  # they are made of what it gives
+        operation = operation.input._keras_history.operation
+    if not isinstance(operation, layers.Dense):
+        return tensor
+    while isinstance(operation.input._keras_history.operation, layers.Dropout):
+        operation = operation.input._keras_history.operation
+    return operation.input
+
+
+def _gives_probabilities(operation) -> bool:
+    function = getattr(operation, "activation", None)
+    return isinstance(operation, layers.Softmax) or function in PROBABILITIES
 
 
 def _named(model: keras.Model, ends: Sequence[str]) -> tuple[Stage, ...]:

@@ -14,7 +14,6 @@ from recipes.backbones.base import Stage
 from recipes.backbones.hub.family import Family
 from recipes.backbones.hub.swin import WindowStage
 
-MOST_GROUPS = 6  # of blocks: a stage each
 CHAINS = (
     "ViT",
     "DeiT",
@@ -44,7 +43,7 @@ def unrolled(family: Family, network: keras.Model, tensor) -> tuple:
             layer._outbound_nodes.clear()
             tensor = layer(tensor)
         last = [*blocks, *after][-1].name
-        ends = _grouped([layer.name for layer in blocks], last, before[-1].name)
+        ends = graph.grouped([layer.name for layer in blocks], last, before[-1].name)
         return tensor, lambda model: graph.cut(model, ends)
     output = graph.regrown(network, tensor)
     if family.block is None:
@@ -98,14 +97,6 @@ def _mend_drop_path(block: keras.Layer) -> None:
         block._tracker.lock()
 
 
-def _grouped(blocks: list[str], last: str, first: str) -> dict[str, str]:
-    """Stage name to the layer that ends it: the embedding, and groups of as many blocks."""
-    count = min(MOST_GROUPS, len(blocks))
-    places = [math.ceil(len(blocks) * (k + 1) / count) - 1 for k in range(count)]
-    ends = {f"blocks{k + 1}": blocks[place] for k, place in enumerate(places)}
-    return {"embedding": first, **ends, f"blocks{count}": last}
-
-
 def _block_stages(model: keras.Model, family: Family) -> tuple[Stage, ...]:
     """Groups of blocks; where the resolution changes between them, its levels."""
     names = [operation.name for operation in model.operations]
@@ -119,7 +110,7 @@ def _block_stages(model: keras.Model, family: Family) -> tuple[Stage, ...]:
         ends = [*(names[start - 1] for start in starts[1:]), names[-1]]
         return graph.cut(model, {f"level{k + 1}": end for k, end in enumerate(ends)})
     blocks = [name for name, block in zip(names, is_block, strict=True) if block]
-    return graph.cut(model, _grouped(blocks, names[-1], names[is_block.index(True) - 1]))
+    return graph.cut(model, graph.grouped(blocks, names[-1], names[is_block.index(True) - 1]))
 
 
 class Tokens(layers.Layer):

@@ -15,7 +15,10 @@ from recipes.backbones import described
 from tests.recipes.classifiers.cases import RECIPES
 
 PIXELS = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
-OF_PICTURES = ("cnn", "convnext", "densenet", "efficientnet", "mobilenet", "resnet", "squeezenet")
+OF_PICTURES = (
+    *("alexnet", "cnn", "convnext", "densenet", "efficientnet", "lenet", "mlp_mixer", "mobilenet"),
+    *("resnet", "squeezenet", "vgg", "vit"),
+)
 CALLED = []
 
 
@@ -90,7 +93,7 @@ def test_what_comes_back_is_the_same_backbone(name):
     before = backbones.get(MODELS[name](), scale=1 / 255)
     again = described.from_dict(written(before))
     again.model.set_weights(before.model.get_weights())
-    pixels = PIXELS[:, : before.image_size[0], : before.image_size[1]]
+    pixels = np.resize(PIXELS, (2, *before.input_shape))
     np.testing.assert_array_equal(run(again.model, pixels), run(before.model, pixels))
     assert again.stages == before.stages
     for field in ("name", "preprocessing", "weights", "licence", "source", "pooling", "prefix"):

@@ -7,6 +7,7 @@ from keras import layers
 
 import recipes
 from recipes import backbones
+from tests.recipes.classifiers import cases
 
 
 def run(model, x):
@@ -14,12 +15,21 @@ def run(model, x):
 
 
 PIXELS = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+SMALL = {"width": 16, "depth": 4, "patch_size": 8}
 RECIPES = {
+    **{
+        name: cases.RECIPES[name]
+        for name in ("alexnet", "densenet", "efficientnet", "squeezenet", "vgg")
+    },
     "cnn": lambda: recipes.cnn((32, 32, 3), num_classes=4),
     "resnet": lambda: recipes.resnet((32, 32, 3), num_classes=4, dropout=0.1),
     "mobilenet": lambda: recipes.mobilenet((32, 32, 3), num_classes=4),
     "convnext": lambda: recipes.convnext((32, 32, 3), 4, widths=(8, 16), depths=(1, 1)),
+    "lenet": lambda: recipes.lenet((32, 32, 3), 4, dropout=0.1, task="multilabel"),
+    "mlp_mixer": lambda: recipes.mlp_mixer((32, 32, 3), 4, **SMALL),
+    "vit": lambda: recipes.vit((32, 32, 3), 4, heads=2, dropout=0.1, **SMALL),
 }
+POOLINGS = {"mlp_mixer": "mean", **dict.fromkeys(("alexnet", "lenet", "vgg", "vit"), "none")}
 
 
 def small(side=32, channels=3):
@@ -36,17 +46,62 @@ def small(side=32, channels=3):
 def test_a_recipes_classifier_is_a_backbone_without_its_head(name):
     theirs = RECIPES[name]()
     ours = backbones.get(theirs, scale=1 / 255)
-    maps = keras.Model(theirs.input, theirs.get_layer("pool").input)
-    np.testing.assert_allclose(
-        run(ours.model, PIXELS), run(maps, PIXELS / 255), rtol=1e-3, atol=1e-4
-    )
+    pixels = np.resize(PIXELS, (2, *theirs.input_shape[1:])).astype("float32")
+    assert ours.pooling == POOLINGS.get(name, "average")
+    head = "predictions" if ours.pooling == "none" else "pool"
+    maps = keras.Model(theirs.input, theirs.get_layer(head).input)
+    expected = run(ours.model, pixels)
+    np.testing.assert_allclose(expected, run(maps, pixels / 255), rtol=1e-3, atol=1e-4)
     assert "predictions" not in {layer.name for layer in ours.model.layers}
-    assert ours.pooling == "average"
     for index in range(1, len(ours.stages)):
         before = keras.Model(ours.model.input, ours.boundary(index))
         after = keras.Model(ours.boundary(index), ours.model.output)
-        whole = run(after, run(before, PIXELS))
-        np.testing.assert_allclose(whole, run(ours.model, PIXELS), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(run(after, run(before, pixels)), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("depth", "stages"), [(4, 5), (8, 7)])
+def test_a_transformer_is_cut_between_whole_blocks(depth, stages):
+    ours = backbones.get(recipes.vit((32, 32, 3), 4, heads=2, **{**SMALL, "depth": depth}))
+    assert len(ours.stages) == stages
+    assert ours.stages[0].output == "pos_embed"
+    assert ours.stages[-1].layers[-1] == "pool_of_model"
+    blocks = [
+        block
+        for stage in ours.stages
+        for block in sorted({name.split("_")[1] for name in stage.layers if "blocks_" in name})
+    ]
+    assert blocks == [str(index) for index in range(depth)]  # each in one stage
+
+
+def test_a_head_without_pooling_is_what_gives_probabilities():
+    inputs, x = small()
+    x = layers.Dense(5, "relu", name="embedding")(layers.Flatten()(x))
+    ends = {
+        "embedding": x,
+        "dropped": layers.Dense(4, "sigmoid")(layers.Dropout(0.1)(x)),
+        "scores": layers.Softmax()(layers.Dense(4)(x)),
+        "activated": layers.Activation("softmax")(layers.Dense(4)(x)),
+    }
+    for end in ends.values():
+        ours = backbones.get(keras.Model(inputs, end))
+        assert [layer.name for layer in ours.model.layers][-1] == "embedding"
+        assert ours.pooling == "none"
+    plain = backbones.get(keras.Model(inputs, layers.Dense(4, name="measured")(x)))
+    assert plain.model.layers[-1].name == "measured"
+
+
+def test_a_layer_whose_name_is_needed_has_another():
+    inputs, x = small()
+    model = keras.Model(inputs, layers.MaxPooling2D(name="pool")(x))
+    ours = backbones.get(model)
+    assert ours.model.layers[-1].name == "pool_of_model"
+    np.testing.assert_array_equal(run(ours.model, PIXELS), run(model, PIXELS))
+
+
+def test_dense_layers_over_all_places_take_one_size_only():
+    with pytest.raises(ValueError, match=r"cannot be made anew for \(40, 40\) pixels") as caught:
+        backbones.get(recipes.lenet((32, 32, 3), 4), image_size=40)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_model_that_was_given_stays_as_it_is():
@@ -128,11 +183,6 @@ def _without_weights():
     return keras.Model(inputs, layers.MaxPooling2D()(inputs))
 
 
-def _named_pool():
-    inputs, x = small()
-    return keras.Model(inputs, layers.MaxPooling2D(name="pool")(x))
-
-
 WRONG = {
     "a vector": (lambda: recipes.mlp(4, 3), r"takes \(None, 4\)"),
     "one channel": (lambda: keras.Model(*small(channels=1)), r"takes \(None, 32, 32, 1\)"),
@@ -141,7 +191,6 @@ WRONG = {
     "no weights": (_without_weights, "no layers with weights"),
     "a subclass": (_Subclass, "no functional or Sequential model"),
     "not built": (lambda: keras.Sequential([layers.Dense(2)]), "no functional or Sequential"),
-    "a taken name": (_named_pool, "has a layer named 'pool'"),
     "a number": (lambda: 7, "int is not a name, a folder, a Backbone or a Keras model"),
 }
 
