@@ -8,7 +8,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from recipes import commands, rules
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"recipes {__version__}")
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    fit = _command(parsers, "fit", commands.fit, "train a classifier on pictures and their labels")
+    fit = _command(parsers, commands.fit, "train a classifier on pictures and their labels")
     fit.add_argument(
         "data",
         help="a folder with one subfolder a class (or train/, val/, test/ with them), a folder of "
@@ -98,23 +98,19 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--overwrite", action="store_true", help="replace a finished run")
     _add_settings(fit, GROUPS)
 
-    predict = _command(
-        parsers, "predict", commands.predict, "classify pictures with a finished run"
-    )
+    predict = _command(parsers, commands.predict, "classify pictures with a finished run")
     predict.add_argument("model", help="a run folder, or a backbone's name for ImageNet's classes")
     predict.add_argument("pictures", nargs="+", help="files and folders")
     predict.add_argument("--top-k", type=int, help="labels a picture (3)")
     predict.add_argument("--json", action="store_true", help="print JSON, an object a picture")
     predict.add_argument("--csv", metavar="FILE", help="write the table to a file too")
 
-    scan = _command(parsers, "scan", commands.scan, "list pictures and labels, and what is wrong")
+    scan = _command(parsers, commands.scan, "list pictures and labels, and what is wrong")
     scan.add_argument("data", help="as for fit")
     scan.add_argument("--csv", metavar="FILE", help="write one row a file to a CSV file")
     _add_settings(scan, {"data": GROUPS["data"]})
 
-    check = _command(
-        parsers, "check", commands.check, "find labels that are likely wrong, odd pictures"
-    )
+    check = _command(parsers, commands.check, "find labels that are likely wrong, odd pictures")
     check.add_argument("data", help="as for fit")
     check.add_argument("--csv", metavar="FILE", help="write one row a picture: labels for fit")
     check.add_argument("--backbone", help="see `recipes backbones` (efficientnet_lite0)")
@@ -122,19 +118,17 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--seed", type=int, metavar="N", help="of everything random (0)")
     _add_settings(check, {"data": GROUPS["data"]})
 
-    demo = _command(parsers, "demo", commands.demo, "train on pictures that come with scikit-learn")
+    demo = _command(parsers, commands.demo, "train on pictures that come with scikit-learn")
     demo.add_argument("--output", required=True, help="the run's folder")
     demo.add_argument("--overwrite", action="store_true", help="replace a finished run")
 
-    rerun = _command(parsers, "rerun", commands.rerun, "train again as a run was, and compare")
+    rerun = _command(parsers, commands.rerun, "train again as a run was, and compare")
     rerun.add_argument("run", help="the run folder, or its run.json")
     rerun.add_argument("--output", required=True, help="the new run's folder")
     rerun.add_argument("--data", help="the pictures, if they are no longer where they were")
     rerun.add_argument("--overwrite", action="store_true", help="replace a finished run")
 
-    export = _command(
-        parsers, "export", commands.export, "write a finished run for another runtime"
-    )
+    export = _command(parsers, commands.export, "write a finished run for another runtime")
     export.add_argument("run", help="the run folder")
     export.add_argument("--format", help="onnx, saved_model, litert, torch or web (onnx)")
     export.add_argument("--output", help="the file (in the run folder)")
@@ -146,19 +140,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--overwrite", action="store_true", help="replace what is there")
 
-    search = _command(parsers, "search", commands.search, "search the settings of a training")
+    search = _command(parsers, commands.search, "search the settings of a training")
     search.add_argument("data", help="as for fit; or a CSV file of numbers, with --target")
     search.add_argument("--directory", required=True, help="the search's folder, made by this")
     _add_search_options(search)
 
-    text = "list the backbones: size, licence, are they here"
-    _command(parsers, "backbones", commands.backbones, text)
+    _command(parsers, commands.backbones, "list the backbones: size, licence, are they here")
     return parser
 
 
-def _command(parsers, name, function, text) -> argparse.ArgumentParser:
+def _command(parsers, function: Callable, text: str) -> argparse.ArgumentParser:
     parser = parsers.add_parser(
-        name, help=text, description=text.capitalize() + ".", argument_default=argparse.SUPPRESS
+        function.__name__,
+        help=text,
+        description=text.capitalize() + ".",
+        argument_default=argparse.SUPPRESS,
     )
     parser.set_defaults(command=function)
     return parser
