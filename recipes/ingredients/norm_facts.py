@@ -10,6 +10,7 @@ from recipes.ingredients.identifiers import Maker
 from recipes.ingredients.norm_layers import (
     FilterResponseNormalization,
     LocalResponseNormalization,
+    SpectralNormalization,
     WeightNormalization,
     WeightStandardization,
 )
@@ -118,7 +119,7 @@ NORMS = {
         then="group",
     ),
     "spectral": Norm(
-        *(None, _KERNEL, False, False, 0, "arXiv 1802.05957"), wrap=layers.SpectralNormalization
+        *(None, _KERNEL, False, False, 0, "arXiv 1802.05957"), wrap=SpectralNormalization
     ),
     "none": Norm(_nothing, "nothing", False, False, 0, ""),
 }

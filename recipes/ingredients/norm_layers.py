@@ -212,3 +212,29 @@ class WeightStandardization(KernelNormalization):
     def get_config(self):
         """The arguments."""
         return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@final
+@keras.saving.register_keras_serializable(PACKAGE)
+class SpectralNormalization(layers.SpectralNormalization):
+    """Keras' layer of this name, with its power iteration in float32 under every policy.
+
+    Keras iterates in the half precision of a mixed policy, where the squares of small numbers are
+    0 and the kernel becomes 0 / 0, and writes the kernel back as rounded as it read it.
+
+    Args:
+        layer: with a `kernel`.
+        power_iterations: at each call in training.
+
+    Source:
+        arXiv 1802.05957; `keras.layers.SpectralNormalization`.
+
+    Example:
+        >>> SpectralNormalization(layers.Dense(2))(np.ones((1, 3))).shape
+        TensorShape([1, 2])
+    """
+
+    def __init__(self, layer: layers.Layer, power_iterations: int = 1, **options):
+        # The wrapped layer has the policy; what goes in and comes out is its own.
+        super().__init__(layer, power_iterations, **{**options, "dtype": "float32"})
+        self.autocast = False

@@ -70,7 +70,7 @@ def test_every_constraint_of_keras_is_taken(name):
 @pytest.mark.parametrize("name", NORMS)
 def test_every_normalization_of_keras_is_taken(name):
     made = normalization.get(name, 8) or normalization.wrapper(name)(layers.Dense(3))
-    assert type(made) is getattr(keras.layers, name)
+    assert isinstance(made, getattr(keras.layers, name))
 
 
 TORCH = {

@@ -7,6 +7,7 @@ import pytest
 from keras import layers
 
 import recipes
+from recipes import dtypes
 from recipes.ingredients import activations, normalization
 from recipes.ingredients.normalization import (
     FilterResponseNormalization,
@@ -186,6 +187,26 @@ def test_spectral_ends_where_torchs_does():
         expected = theirs(torch.from_numpy(x))
     np.testing.assert_allclose(y, expected.detach(), rtol=1e-3, atol=1e-4)
     assert np.linalg.norm(to_numpy(layer.layer.kernel), 2) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_spectral_is_iterated_in_float32_whatever_the_policy(policy):
+    """Small numbers, whose squares are 0 in float16; and the kernel is not rounded by it."""
+    rng = np.random.default_rng(0)
+    x, kernel, u = rng.normal(size=(3, 6)), 1e-3 * rng.normal(size=(6, 5)), np.full((1, 5), 1e-3)
+    with dtypes.scope(policy):
+        layer = normalization.wrapper("spectral")(layers.Dense(5))
+        model = keras.Sequential([keras.Input((6,)), layer])
+    layer.layer.kernel.assign(kernel)
+    layer.vector_u.assign(u)
+    y = to_numpy(model(x, training=True)).astype("float32")
+    v = u @ kernel.T / np.linalg.norm(u @ kernel.T)
+    u = v @ kernel / np.linalg.norm(v @ kernel)
+    expected = kernel / (v @ kernel @ u.T)
+    np.testing.assert_allclose(to_numpy(layer.layer.kernel), expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(y, x @ expected, atol=1e-5 if policy == "float32" else 3e-2)
+    assert layer.layer.compute_dtype == policy.removeprefix("mixed_")
 
 
 @pytest.mark.parametrize("name", ["weight", "ws", "spectral"])
