@@ -16,8 +16,9 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="session")
 def run(photos, tmp_path_factory):
     output = tmp_path_factory.mktemp("runs") / "photos"
-    options = {"image_size": 32, "epochs": 2, "strategy": "small_similar", "verbose": False}
-    return recipes.fit_folder(photos, output=output, **options)
+    backbone = recipes.mobilenet((32, 32, 3), 3, width=0.25, stages=((1, 16, 1, 1), (6, 24, 2, 2)))
+    options = {"epochs": 2, "strategy": "small_similar", "verbose": False}
+    return recipes.fit_folder(photos, output=output, backbone=backbone, image_size=32, **options)
 
 
 @pytest.fixture(params=[b"\0M\0*\0\0\0\x08", b"MM\0*\0\0\0\xff"])
