@@ -28,7 +28,7 @@ test-slow: .venv/.installed  ## the checks that take minutes
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
 grid: .venv/.installed  ## every recipe with every kind of ingredient, in a random order, for MINUTES
-	$(BIN)/python -m tests.recipes.classifiers.grid --minutes $(MINUTES)
+	$(BIN)/python -m tests.recipes.classifiers.grid_run --minutes $(MINUTES)
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

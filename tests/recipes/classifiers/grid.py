@@ -1,18 +1,11 @@
 """The grid of choices: every recipe with every activation, norm, place, initializer and dropout.
 
-The suite tries every pair of kinds, and cells by chance. `make grid` tries every structure, which
-an exported file depends on: each recipe with each kind of activation, norm and place, in a random
-order, with initializer, dropout, precision and the activation of its kind drawn by chance. Every
-cell is saved and read, and exported where it is float32. What fails is printed; the seed gives the
-same cells again. `--everything` tries the product of all values, which takes days.
+The suite tries every pair of kinds, and cells by chance; `make grid` tries more (`grid_run`).
 """
 
-import argparse
 import inspect
 import itertools
 import random
-import tempfile
-import time
 import warnings
 from functools import cache
 from pathlib import Path
@@ -44,8 +37,6 @@ BOUNDING = ("layer", "group", "rms", "unit", "weight_standardization")
 STRUCTURED = ("auto", "zeros", "orthogonal", "delta_orthogonal", "dirac", "sparse")
 SPECIAL = ("crelu", "maxout", "glu", "swiglu", "prelu", "tlu", "rrelu", "selu", "sparsemax")
 STRUCTURE = ("recipe", "activation", "normalization", "norm_position")
-EXPORTED = ("onnx", "litert")
-TOGETHER = 6  # structures in one exported file
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SCALINGS = 16  # steps that float16 may skip until the loss is scaled so that gradients are finite
 
@@ -202,16 +193,6 @@ def export(models, form, folder):
     np.testing.assert_allclose(predict(x), expected, atol=1e-4)
 
 
-def attempt(name, failed, function, *arguments):
-    """What a function gives, or None and the reason among what failed."""
-    try:
-        return function(*arguments)
-    except Exception as error:  # the other cells are tried all the same
-        failed[name] = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
-        print("FAILED", name, failed[name], flush=True)
-        return None
-
-
 def structures(seed):
     """A cell of every structure of kinds, with the other choices by chance, in an order by chance.
 
@@ -233,17 +214,6 @@ def structures(seed):
     return [(cell, rng.choice(PRECISIONS)) for cell in cells]
 
 
-def export_all(waiting, failed, folder):
-    """Export structures together, and alone those whose file went wrong."""
-    for form in EXPORTED:
-        models = [model for _, model in waiting]
-        try:
-            export(models, form, folder)
-        except Exception:  # one of them: each alone says which, and is noted
-            for name, model in waiting:
-                attempt(f"{form} {name}", failed, export, [model], form, folder)
-
-
 def whole(seed):
     """Every possible cell in each precision, in an order by chance."""
     made = (
@@ -252,53 +222,3 @@ def whole(seed):
     cells = list(itertools.product(filter(possible, made), PRECISIONS))
     random.Random(seed).shuffle(cells)
     return cells
-
-
-def run(cells, minutes):
-    """Try cells until the time is up, and export those of float32, each structure once.
-
-    Returns:
-        How many cells were tried, how many structures exported, and what failed.
-    """
-    began, failed, exported, waiting, tried = time.monotonic(), {}, set(), {}, 0
-    with tempfile.TemporaryDirectory() as folder:
-        for cell, precision in cells:
-            if time.monotonic() - began > 60 * minutes:
-                break
-            name = "-".join([*map(str, cell.values()), precision])
-            model = attempt(name, failed, check, cell, folder, precision)
-            tried += 1
-            if tried % 100 == 0:
-                print(f"{tried:,} cells, {len(failed)} failed", flush=True)
-            wanted = model is not None and precision == "float32"
-            if wanted and structure_of(cell) not in exported:
-                exported.add(structure_of(cell))
-                queue = waiting.setdefault(cell["recipe"], [])
-                queue.append((name, model))
-                if len(queue) == TOGETHER:
-                    export_all(waiting.pop(cell["recipe"]), failed, folder)
-                    keras.backend.clear_session()
-        for queue in waiting.values():
-            export_all(queue, failed, folder)
-    return tried, len(exported), failed
-
-
-def main():
-    """Say how many cells there are, how many were tried, in what time, and what failed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="when to stop")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the cells")
-    parser.add_argument("--everything", action="store_true", help="every cell, not every structure")
-    arguments = parser.parse_args()
-    cells = whole(arguments.seed) if arguments.everything else structures(arguments.seed)
-    print(f"{len(cells):,} cells, seed {arguments.seed}", flush=True)
-    began = time.monotonic()
-    tried, exported, failed = run(cells, arguments.minutes)
-    minutes = (time.monotonic() - began) / 60
-    print(f"{tried:,} cells, {exported:,} structures exported, {minutes:.1f} minutes")
-    print(f"{len(failed)} failed")
-    raise SystemExit(bool(failed))
-
-
-if __name__ == "__main__":
-    main()

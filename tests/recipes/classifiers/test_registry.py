@@ -15,6 +15,7 @@ from recipes.classifiers import registry
 from recipes.transfer.state import to_numpy
 from tests.recipes.classifiers import grid
 from tests.recipes.classifiers.cases import NORM_POSITIONS, OVER_CHANNELS, RECIPES
+from tests.recipes.classifiers.grid_run import FORMATS
 
 PAIRS = grid.pairwise(seed=0)
 SEED = random.randrange(10**6)  # other cells in each run
@@ -60,7 +61,7 @@ def test_cells_of_every_recipe_work_in_low_precision(recipe, precision, tmp_path
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("form", grid.EXPORTED)
+@pytest.mark.parametrize("form", FORMATS)
 def test_cells_of_every_recipe_are_exported(recipe, form, tmp_path):
     pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}[form])
     print(f"seed {SEED}")
