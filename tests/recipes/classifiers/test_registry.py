@@ -50,8 +50,8 @@ def test_a_random_sample_of_the_grid_works(tmp_path):
 
 @pytest.mark.parametrize("precision", grid.PRECISIONS[1:])
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_cells_of_every_recipe_work_in_low_precision(recipe, precision, tmp_path):
-    for cell in grid.at_random(random.Random(recipe), 3, {"recipe": recipe}):
+def test_a_cell_of_every_recipe_works_in_low_precision(recipe, precision, tmp_path):
+    for cell in grid.at_random(random.Random(recipe + precision), 1, {"recipe": recipe}):
         try:
             grid.check(cell, tmp_path, precision)
         except Exception as error:
