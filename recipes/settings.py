@@ -192,10 +192,11 @@ class TrainingSettings(Group):
             take half the memory and are faster on accelerators that have units for them. Weights,
             the classifier and the model that is written are float32 in any case; the loss is scaled
             where float16 asks for it. Keras' own dtype policy has no say.
-        refit: whether, at the end, the model is trained once more from its start on the training
-            and the validation part together, with the epochs, the blend, the temperature and the
-            thresholds that were found before; otherwise where the start is pretrained. Never where
-            there is no test part: the figures are then of the validation part.
+        refit: whether, at the end, the model learns on from the training and the validation part
+            together: the classifier alone is solved again, what was fine-tuned has a quarter more
+            of its steps, with the blend, the temperature and the thresholds that were found
+            before; otherwise where the start is pretrained. Never where there is no test part: the
+            figures are then of the validation part.
         time_limit: seconds, or a text such as "10min", that everything together may take, as far
             as it can be foreseen: what does not fit into it is left out, the classifier alone
             comes first. A race takes no limit, and from scratch is begun only where it is named.
@@ -218,7 +219,7 @@ class TrainingSettings(Group):
     refit: bool | None = option(
         None,
         TRUTH,
-        "train once more at the end, on the validation part too",
+        "learn on at the end, from the validation part too",
         unless="where the start is pretrained",
     )
     time_limit: float | None = option(

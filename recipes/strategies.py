@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from recipes.lookup import find
 
 MOST_EPOCHS = 10  # that the steps of a phase are cut into
+CONTINUED = {"share": 0.25, "rate": 0.3, "warmup": 0.1}  # of a phase that is gone on with
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,19 @@ class FineTuneStrategy:
             for phase in self.phases
         )
         return replace(self, phases=phases)
+
+    def continued(self) -> "FineTuneStrategy":
+        """The last phase alone, at full size, a quarter as long and at three tenths of its rate.
+
+        Example:
+            >>> again = get("large_similar").continued()
+            >>> [(phase.name, phase.steps, phase.reduced) for phase in again.phases]
+            [('everything', 20, 0.0)]
+        """
+        last = self.phases[-1]
+        rate, warmup = last.learning_rate * CONTINUED["rate"], CONTINUED["warmup"]
+        last = replace(last, learning_rate=rate, warmup=warmup, reduced=0.0)
+        return replace(self, phases=(last,)).scaled(CONTINUED["share"])
 
     def to_dict(self) -> dict:
         """The strategy as plain values, for a run's JSON file; `from_dict` reads it."""

@@ -159,7 +159,7 @@ class _Plan:
     Attributes:
         decision: for a strategy.
         strategy: its phases, as there is time for them.
-        refit: whether all is learned anew in the end.
+        refit: whether the validation part is learned from in the end.
         expected: the most seconds that the run takes.
     """
 

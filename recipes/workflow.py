@@ -175,8 +175,8 @@ def fit_folder(
             one device trains.
         precision: in which training computes: "float32", "mixed_bfloat16" or "mixed_float16"
             (docs/accelerators.md); the model that is written is float32 in any case.
-        refit: whether, at the end, the model is trained once more from its start on the training
-            and the validation part together; by default where the start is pretrained.
+        refit: whether, at the end, the model learns on from the training and the validation part
+            together; by default where the start is pretrained.
         time_limit: seconds, or a text such as "10min", for everything; the classifier alone comes
             first, then what fits.
         seed: of the split, the initial weights, the order, the augmentation and the dropout.

@@ -98,7 +98,7 @@ def planned(
             plan, refit = pace.fitted(plan, refit, clock.left + measured)
             if (plan, refit) != whole:
                 epochs = ", ".join(f"{phase.name} {phase.epochs}" for phase in plan.phases)
-                again = "" if refit else ", nothing trained once more in the end"
+                again = "" if refit else ", nothing learned from the validation part"
                 left_out = f"there is time for epochs at the most {epochs}{again}"
         known = {"plan": plan.to_dict(), "refit": refit, "left_out": left_out}
         known = parallel.from_first(known)

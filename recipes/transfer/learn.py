@@ -1,4 +1,4 @@
-"""A training from its start to the model that is kept: judged first, then learned anew from all."""
+"""A training from its start to the model that is kept: judged first, then gone on with from all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recipes import tasks
-from recipes.strategies import FineTuneStrategy, Phase
+from recipes.strategies import CONTINUED, FineTuneStrategy, Phase
 from recipes.transfer import novelty, parallel
 from recipes.transfer.clock import Clock
 from recipes.transfer.features import Boundary, TrainingData
@@ -18,6 +18,8 @@ from recipes.transfer.model import TransferModel
 from recipes.transfer.refine import LIKE, UNLIKE, calibrate, cool
 from recipes.transfer.state import State
 from recipes.work_folder import WorkFolder
+
+FULL = 2.0  # what a step at full size costs, at the most, by those of the whole training
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Learned:
             thresholds that the validation part supports.
         history: one row an epoch of the training that was judged.
         audits: one a phase: what moved, and what was kept.
-        refit: the audits of the training on all pictures; empty where there was none, as where
+        refit: the audit of the training on all pictures; empty where there was none, as where
             time had run out.
         temperatures: by which logits are divided.
         held_out: the distances of pictures that were not learned from, for `novelty`.
@@ -56,10 +58,11 @@ def learn(
     clock: Clock | None = None,
     unlike: bool = False,
 ) -> Learned:
-    """Train by a strategy, calibrate, and learn once more from the validation part too.
+    """Train by a strategy, calibrate, and learn on from the validation part too.
 
     The first training learns from the training part; the validation part chooses what to keep of
-    it, the temperature and the thresholds. The second one takes all these from the first, and
+    it, the temperature and the thresholds. The second one goes on from there: it solves the
+    classifier again, or has a quarter more of the last phase of which something was kept, and
     learns from both parts; nothing judges it but the test part in the end.
 
     Args:
@@ -81,7 +84,6 @@ def learn(
         batch_size=batch_size,
         class_weights=class_weights,
         work=work,
-        clock=clock,
         usual=UNLIKE if unlike else LIKE,
     )
     state = State.load(work)
@@ -96,45 +98,48 @@ def learn(
             state.arrays["held_out/0000"],
         )
     else:
-        history, audits = train(transfer, plan, data, listeners=listeners)
+        history, audits = train(transfer, plan, data, listeners=listeners, clock=clock)
         cut = _cut(transfer, plan, data, audits)
-        alone = [phase.solved for phase in _kept(plan, audits)] == [True]
+        state = State()
+        state.put("model", transfer.model.variables, transfer.trainable_part(cut.first).variables)
+        alone = [phase.solved for phase, _ in _kept(plan, audits)] == [True]
         temperatures, task = calibrate(cut, cut.solved(class_weights) if alone else None)
         cut = replace(cut, data=replace(data, task=task))
         held_out = novelty.held_out(cut)
         found = Learned(cut, history, audits, [], temperatures, held_out)
-        if not (refit and parallel.from_first(_fits(history, data, clock))):
+        if not (refit and _kept(plan, audits) and parallel.from_first(_fits(found, clock))):
             return found
-        State(judgement=_noted(found), arrays={"held_out/0000": held_out}).save(work)
-        transfer = start()
-    everything = found.cut.data.joined()
-    _, again = train(transfer, plan, everything, known=found.audits, clock=None)
-    cut = _cut(transfer, plan, everything, again)
+        state.judgement, state.arrays["held_out/0000"] = _noted(found), held_out
+        state.save(work)
+        state.restore("model", transfer.model.variables)  # without the temperature
+    cut = replace(found.cut, transfer=transfer, data=found.cut.data.joined())
+    phase, audit = _kept(plan, found.audits)[-1]
+    _, again = train(transfer, replace(plan, phases=(phase,)).continued(), cut.data, known=[audit])
     cool(cut, found.temperatures)
     return replace(found, cut=cut, refit=again)
 
 
-def _fits(history: pd.DataFrame, data: TrainingData, clock: Clock | None) -> bool:
-    """Whether there is time to train once more, by what the first training took."""
+def _fits(found: Learned, clock: Clock | None) -> bool:
+    """Whether there is time to go on, by what the first training took."""
     if clock is None:
         return True
-    rows = len(data["train"])
-    needed = float(history["seconds"].sum()) * (1 + len(data["validation"]) / rows)
-    return needed <= clock.left
+    data = found.cut.data
+    share = CONTINUED["share"] * FULL * (1 + len(data["validation"]) / len(data["train"]))
+    return share * float(found.history["seconds"].sum()) <= clock.left
 
 
 def _cut(
     transfer: TransferModel, plan: FineTuneStrategy, data: TrainingData, audits: Sequence[dict]
 ) -> Boundary:
     """The model where the layers end of which no phase's training was kept."""
-    firsts = [phase.first_trainable(transfer.num_stages) for phase in _kept(plan, audits)]
+    firsts = [phase.first_trainable(transfer.num_stages) for phase, _ in _kept(plan, audits)]
     return data.cut(transfer, min(firsts, default=0))
 
 
-def _kept(plan: FineTuneStrategy, audits: Sequence[dict]) -> list[Phase]:
-    """The phases of whose training something was kept."""
+def _kept(plan: FineTuneStrategy, audits: Sequence[dict]) -> list[tuple[Phase, dict]]:
+    """The phases of whose training something was kept, and what they left."""
     both = zip(plan.phases, audits, strict=False)
-    return [phase for phase, audit in both if audit.get("blend") != 0]
+    return [(phase, audit) for phase, audit in both if audit.get("blend") != 0]
 
 
 def _noted(found: Learned) -> dict:

@@ -90,7 +90,7 @@ class Pace:
     def of_refit(self, plan: FineTuneStrategy) -> float:
         """The seconds of a second training on the training and the validation part."""
         rows = len(self.data["train"]) + len(self.data["validation"])
-        return sum(self.of_phase(phase, rows, 0) for phase in plan.phases)
+        return sum(self.of_phase(phase, rows, 0) for phase in plan.continued().phases)
 
     def fitted(
         self, plan: FineTuneStrategy, refit: bool, left: float

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -72,9 +73,27 @@ def test_a_phase_of_which_nothing_is_kept_leaves_the_classifier_alone(tmp_path, 
 def test_a_refit_keeps_the_blend_and_learns_from_the_validation_part(tmp_path):
     data = training_data(PARTS, tmp_path)
     found = learn(build_tiny, TRAINED, data, refit=True, unlike=True)
-    assert found.refit[1]["blend"] == found.audits[1]["blend"]
+    assert found.refit[0]["blend"] == found.audits[1]["blend"]
     assert len(found.cut.data["train"]) == len(PARTS["train"]) + len(PARTS["validation"])
     assert found.history["val_loss"].notna().all()
+
+
+def test_a_refit_goes_on_from_the_weights_that_were_kept(tmp_path):
+    """A quarter of the last phase, from both parts."""
+    data = training_data(PARTS, tmp_path)
+    found = learn(build_tiny, TRAINED, data, refit=True, unlike=True)
+    expected = build_tiny()
+    fine_tune.fine_tune(expected, TRAINED, data, usual=refine.UNLIKE)
+    [last] = TRAINED.continued().phases
+    assert (last.epochs, last.learning_rate) == (1, pytest.approx(3e-4))
+    plan = replace(TRAINED, phases=(last,))
+    before = expected.model.get_weights()
+    fine_tune.fine_tune(expected, plan, data.joined(), known=found.audits[1:])
+    after = expected.model.get_weights()
+    assert any((one != other).any() for one, other in zip(before, after, strict=True))
+    refine.cool(found.cut, 1 / found.temperatures)
+    for one, other in zip(found.cut.transfer.model.get_weights(), after, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_what_both_trainings_need_is_computed_once(tmp_path, monkeypatch):
