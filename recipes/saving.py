@@ -31,6 +31,7 @@ SAVED_IN = {
     "recipes.ingredients.norm_layers": (
         "FilterResponseNormalization",
         "LocalResponseNormalization",
+        "SpectralNormalization",
         "WeightNormalization",
         "WeightStandardization",
     ),
