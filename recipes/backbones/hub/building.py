@@ -7,8 +7,8 @@ no class is looked up by a name in them.
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,82 +20,13 @@ from keras import layers
 from recipes.backbones.base import Backbone
 from recipes.backbones.bounds import limited
 from recipes.backbones.hub import files
-from recipes.backbones.hub.families import CLASSES, FAMILIES
-from recipes.backbones.hub.family import Family
+from recipes.backbones.hub.description import Described
+from recipes.backbones.hub.families import CLASSES
 from recipes.backbones.hub.unroll import transplant, unrolled
-from recipes.backbones.hub.values import NUMBER, checked, many, one_of
 from recipes.dtypes import at_least_float32
 from recipes.lookup import find
 
 EXTRA = "pip install keras-model-recipes[hub]"
-THREE = many(NUMBER)
-KINDS = {"family": one_of(*FAMILIES), "scale": THREE, "offset": THREE}
-
-
-@dataclass(frozen=True)
-class Described:
-    """A network by values: what a run or a preset's folder says of it.
-
-    Attributes:
-        family: of the network.
-        values: its arguments, checked.
-        scale: what each colour, 0 to 255, is multiplied by.
-        offset: what is added then.
-        native: (height, width) of the pictures that it was trained with.
-        about: where the preprocessing is from, in words.
-        of_tower: whether the preset's weights are of a whole whose vision tower the network is.
-    """
-
-    family: Family
-    values: dict
-    scale: tuple[float, ...]
-    offset: tuple[float, ...]
-    native: tuple[int, int]
-    about: str = ""
-    of_tower: bool = False
-
-    def sized(self, size: tuple[int, int] | None) -> "Described":
-        """The same for pictures of a size; None is the one it was trained with.
-
-        Raises:
-            ValueError: it takes no such pictures.
-        """
-        size = size or self.native
-        if self.family.own_size and size != self.native:
-            raise ValueError(
-                f"image_size: {size} pixels; this {self.family.name} takes {self.native} only."
-            )
-        return replace(self, values=self.family.sized(self.values, size))
-
-    def to_dict(self) -> dict:
-        """As values for a JSON file; `from_dict` reads it."""
-        return {
-            "family": self.family.name,
-            "values": self.values,
-            "scale": list(self.scale),
-            "offset": list(self.offset),
-        }
-
-    @classmethod
-    def from_dict(cls, content: Any) -> "Described":
-        """What a run says of its network.
-
-        Raises:
-            ValueError: a value is unknown, missing or not allowed: the text comes from a file,
-                which may be anybody's.
-        """
-        if not isinstance(content, Mapping):
-            raise ValueError("model: its architecture is not a JSON object.")
-        rest = {name: value for name, value in content.items() if name != "values"}
-        rest = checked(rest, KINDS, "model")
-        family = FAMILIES[rest["family"]]
-        values = family.checked(content.get("values"), f"model: {family.name}")
-        height, width = values[family.shape_key][:2]
-        if height is None or len(rest["scale"]) != 3 or len(rest["offset"]) != 3:
-            raise ValueError("model: its pictures' size and colours are not told.")
-        scale, offset = tuple(rest["scale"]), tuple(rest["offset"])
-        found = cls(family, values, scale, offset, (height, width))
-        return found.sized(None)
 
 
 def available() -> bool:
@@ -126,7 +57,7 @@ def build(
     """
     described, source = described_by(name, image_size)
     if colours is not None:
-        described = _coloured(described, colours)
+        described = described.coloured(*colours)
     read = None
     if weights == "pretrained":
         read = partial(files.read_weights, path=source.weights(), of_tower=described.of_tower)
@@ -196,7 +127,7 @@ def from_object(
         family, values, scale, offset, (height, width) if height else native, about
     )
     if colours is not None:
-        described = _coloured(described, colours)
+        described = described.coloured(*colours)
     arrays = network.get_weights()
     read = (lambda other: other.set_weights(arrays)) if weights is not None else None
     return _built(described, network.name, image_size, read, seed)
@@ -225,11 +156,6 @@ def require() -> None:
     """
     if not available():
         raise ValueError(f"backbone: this one needs KerasHub; `{EXTRA}` brings it.")
-
-
-def _coloured(described: Described, colours: tuple) -> Described:
-    scale, offset = (np.broadcast_to(np.asarray(one, float), (3,)).tolist() for one in colours)
-    return replace(described, scale=tuple(scale), offset=tuple(offset), about="as was given")
 
 
 def _built(

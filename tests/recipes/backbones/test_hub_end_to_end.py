@@ -120,7 +120,8 @@ def test_it_is_chosen_for_by_measurement(preset, photos, tmp_path):
 
 @pytest.mark.parametrize("kind", ["a recipe's", "KerasHub's"])
 def test_a_run_keeps_an_object_for_predict_and_rerun(kind, photos, tmp_path):
-    model = recipes.cnn((32, 32, 3), num_classes=4) if kind == "a recipe's" else network("ViT")
+    small = {"patch_size": 8, "width": 16, "depth": 3, "heads": 2}
+    model = recipes.vit((32, 32, 3), 4, **small) if kind == "a recipe's" else network("ViT")
     run = recipes.fit_folder(
         photos, backbone=model, strategy=BRIEF, output=tmp_path / "run", **OPTIONS
     )
