@@ -31,6 +31,7 @@ def test_without_an_accelerator_it_says_so_in_one_line():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # three trainings
 def test_it_runs_on_the_processor_where_asked_to(tmp_path):
     options = {"image-size": 32, "batch-size": 8, "pictures": 120, "csv": tmp_path / "rows.csv"}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]

@@ -245,6 +245,7 @@ def test_features_in_a_cache_are_of_their_precision(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # three trainings, in half precision slow on a processor
 def test_every_precision_learns_as_well(tmp_path):
     """EfficientNet-Lite0 on four classes of generated pictures, all of it trained."""
     folder = pictures.make_classes(tmp_path / "photos", 24, ("ash", "elm", "oak", "yew"))
