@@ -1,7 +1,9 @@
 """ONNX files, for ONNX Runtime and all that reads the format."""
 
+import contextlib
 import json
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -27,7 +29,8 @@ class Onnx(Format):
         rewritten(keras.ops.zeros((1, *model.input_shape[1:])))  # it wants a model once called
         with warnings.catch_warnings(), spelled_out(rewritten):
             warnings.simplefilter("ignore")  # Keras and tf2onnx ask NumPy for what it will drop
-            rewritten.export(path, format="onnx", opset_version=OPSET, verbose=False)
+            with transposes_kept():
+                rewritten.export(path, format="onnx", opset_version=OPSET, verbose=False)
         written = onnx.load(path)
         texts = {name: json.dumps(value) for name, value in labels.items()}
         onnx.helper.set_model_props(written, texts)
@@ -48,3 +51,24 @@ class Onnx(Format):
         texts = session.get_modelmeta().custom_metadata_map
         labels = {name: json.loads(text) for name, text in texts.items()}
         return lambda batch: session.run(None, {names[0]: batch})[0], labels
+
+
+@contextlib.contextmanager
+def transposes_kept() -> Iterator[None]:
+    """Keep tf2onnx from making reshapes of transposes of maps of 1 x 1 places.
+
+    It takes the new shape from a table that it does not keep up to date where a tensor meets
+    itself, as in a square: the file then normalizes over the wrong axes, and grows beyond memory
+    where several such layers follow one another.
+    """
+    if keras.backend.backend() != "tensorflow":  # no other uses tf2onnx
+        yield
+        return
+    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
+
+    original = TransposeOptimizer.post_optimize_action
+    TransposeOptimizer.post_optimize_action = lambda optimizer: None
+    try:
+        yield
+    finally:
+        TransposeOptimizer.post_optimize_action = original

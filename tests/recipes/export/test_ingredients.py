@@ -59,6 +59,28 @@ def test_a_file_gives_the_models_answers(kind, format, tmp_path):
     np.testing.assert_allclose(predict(x), model.predict(x, verbose=0), atol=1e-5)
 
 
+def of_one_place(name):
+    """A network that normalizes twice where a map has come down to one place."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((SIDE, SIDE, CHANNELS))
+    x = inputs
+    for size in (SIDE, 1):
+        x = layers.Conv2D(8, size)(x)
+        x = layers.ReLU()(normalization.get(name, 8)(x))
+    return keras.Model(inputs, layers.Dense(3, "softmax")(layers.Flatten()(x)))
+
+
+@pytest.mark.tensorflow_only
+@pytest.mark.parametrize("name", ["filter_response", "layer", "local_response", "rms", "unit"])
+def test_a_norm_of_one_place_is_exported_to_onnx(name, tmp_path):
+    pytest.importorskip("tf2onnx")
+    model, path = of_one_place(name), tmp_path / "model.onnx"
+    FORMATS["onnx"].write(model, path, {"classes": ["a", "b", "c"]})
+    predict, _ = FORMATS["onnx"].load(path)
+    x = np.random.default_rng(1).normal(size=(2, SIDE, SIDE, CHANNELS)).astype("float32")
+    np.testing.assert_allclose(predict(x), model.predict(x, verbose=0), atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_layers_name_is_one_that_every_runtime_takes(kind):
     for layer in together(kind, KINDS[kind]).layers:
