@@ -27,8 +27,9 @@ test: .venv/.installed  ## the default test suite
 test-slow: .venv/.installed  ## the checks that take minutes
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
-grid: .venv/.installed  ## every recipe with every kind of ingredient, in a random order, for MINUTES
-	$(BIN)/python -m tests.recipes.classifiers.grid_run --minutes $(MINUTES)
+grid: .venv/.installed  ## every recipe with every kind of ingredient, in a random order, for MINUTES, into CSV
+	$(BIN)/python -m tests.recipes.classifiers.grid_run --minutes $(MINUTES) \
+		$(if $(CSV),--csv $(CSV) --seed 2026)
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

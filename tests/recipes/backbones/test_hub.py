@@ -10,6 +10,7 @@ import pytest
 from recipes import backbones, catalogue
 from recipes.backbones.hub.families import FAMILIES
 from recipes.transfer import model as transfer_model
+from tests.marking import slow_but
 from tests.recipes.backbones.hub_cases import CASES, network
 
 keras_hub = pytest.importorskip("keras_hub", reason="KerasHub is not installed")
@@ -30,6 +31,8 @@ LITE0 = {
     "batch_norm_epsilon": 1e-3,
     "dropout": 0.0,
 }
+# One of each way to be built; all are held against KerasHub's own call.
+QUICK = ["DINOv3", "EfficientNet", "MobileNet", "ResNet", "SigLIP", "Swin", "ViT"]
 ODD = 97  # its halves are odd too: KerasHub's padding and TensorFlow's "same" are then one
 
 
@@ -87,6 +90,7 @@ def test_every_layer_is_in_one_stage(pair):
     assert set(named) == {one.name for one in pair[1].model.operations[1:]}
 
 
+@pytest.mark.parametrize("pair", slow_but(QUICK, CASES), indirect=True)
 def test_a_copy_has_weights_of_its_own(pair):
     theirs, ours = pair
     before = [np.array(value) for value in theirs.get_weights()]
@@ -107,6 +111,7 @@ def _kernels(one, other):
     return [(a.numpy(), b.numpy()) for a, b in pairs if a.name == "kernel"]
 
 
+@pytest.mark.parametrize("pair", slow_but(QUICK, CASES), indirect=True)
 def test_a_run_describes_it_by_values_alone(pair):
     _, ours = pair
     transfer = transfer_model.build(ours, 3, seed=1)
@@ -116,6 +121,7 @@ def test_a_run_describes_it_by_values_alone(pair):
     np.testing.assert_array_equal(run(again.model, pixels()), run(transfer.model, pixels()))
 
 
+@pytest.mark.parametrize("pair", slow_but(QUICK, CASES), indirect=True)
 def test_a_keras_file_of_it_is_read_by_keras(pair, tmp_path):
     transfer = transfer_model.build(pair[1], 3, seed=1)
     transfer.for_file().save(tmp_path / "model.keras")
