@@ -3,7 +3,7 @@
 import contextlib
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import keras
@@ -54,7 +54,7 @@ class Onnx(Format):
 
 
 @contextlib.contextmanager
-def transposes_kept() -> Iterator[None]:
+def transposes_kept() -> Generator[None]:
     """Keep tf2onnx from making reshapes of transposes of maps of 1 x 1 places.
 
     It takes the new shape from a table that it does not keep up to date where a tensor meets
