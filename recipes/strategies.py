@@ -12,6 +12,7 @@ from recipes.lookup import find
 
 MOST_EPOCHS = 10  # that the steps of a phase are cut into
 CONTINUED = {"share": 0.25, "rate": 0.3, "warmup": 0.1}  # of a phase that is gone on with
+LEAST_EPOCHS = 3  # of one: after fewer, the first steps of the optimizer are not made up for
 
 
 @dataclass(frozen=True)
@@ -206,11 +207,20 @@ class FineTuneStrategy:
             >>> again = get("large_similar").continued()
             >>> [(phase.name, phase.steps, phase.reduced) for phase in again.phases]
             [('everything', 20, 0.0)]
+            >>> again.phases[0].planned(100, batch_size=16).epochs
+            3
         """
-        last = self.phases[-1]
+        last, share = self.phases[-1], CONTINUED["share"]
+        if last.steps:
+            long = {
+                "steps": math.ceil(share * last.steps),
+                "epochs": max(last.epochs, LEAST_EPOCHS),
+            }
+        else:
+            long = {"epochs": min(last.epochs, max(round(share * last.epochs), LEAST_EPOCHS))}
         rate, warmup = last.learning_rate * CONTINUED["rate"], CONTINUED["warmup"]
-        last = replace(last, learning_rate=rate, warmup=warmup, reduced=0.0)
-        return replace(self, phases=(last,)).scaled(CONTINUED["share"])
+        last = replace(last, learning_rate=rate, warmup=warmup, reduced=0.0, **long)
+        return replace(self, phases=(last,))
 
     def to_dict(self) -> dict:
         """The strategy as plain values, for a run's JSON file; `from_dict` reads it."""

@@ -85,7 +85,7 @@ def test_a_refit_goes_on_from_the_weights_that_were_kept(tmp_path):
     expected = build_tiny()
     fine_tune.fine_tune(expected, TRAINED, data, usual=refine.UNLIKE)
     [last] = TRAINED.continued().phases
-    assert (last.epochs, last.learning_rate) == (1, pytest.approx(3e-4))
+    assert (last.epochs, last.learning_rate) == (3, pytest.approx(3e-4))
     plan = replace(TRAINED, phases=(last,))
     before = expected.model.get_weights()
     fine_tune.fine_tune(expected, plan, data.joined(), known=found.audits[1:])
