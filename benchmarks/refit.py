@@ -76,9 +76,7 @@ def trainings(cell: Cell):
     if audits[-1].get("blend", 0) == 0:
         return
     kept, again = values(judged), cell.plan.continued()
-    for name, blend in {"on, all of it kept": 1.0, "on": audits[-1]["blend"]}.items():
-        if (name, audits[-1]["blend"]) == ("on, all of it kept", 1.0):
-            continue
+    for name, blend in {"on": audits[-1]["blend"], "on, all of it kept": 1.0}.items():
         transfer = cell.start(kept)
         began = time.perf_counter()
         fine_tune(transfer, again, joined, known=[{"blend": blend}])

@@ -12,7 +12,7 @@ from recipes.lookup import find
 
 MOST_EPOCHS = 10  # that the steps of a phase are cut into
 CONTINUED = {"share": 0.25, "rate": 0.3, "warmup": 0.1}  # of a phase that is gone on with
-LEAST_EPOCHS = 3  # of one: after fewer, the first steps of the optimizer are not made up for
+LEAST_EPOCHS = 3  # that one may have: fewer steps do not make up for the optimizer's first ones
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class Phase:
         min_steps: an epoch has at least so many steps: a small training part is passed through
             several times, since what a phase learns depends on its steps.
         steps: about so many steps in all for a hundred pictures, and more as the root of their
-            number grows, but three passes at least; the epochs follow from it (`planned`), with
+            number grows, but `least_passes` at least; the epochs follow from it (`planned`), with
             `epochs` at the most. With 0 the phase has as many epochs as `epochs` says.
+        least_passes: through the pictures, where `steps` is given.
         label_smoothing: the share of each label that is spread over all classes.
         update_batch_norm: whether batch normalization trains and moves its statistics. False
             keeps them as they came, in the frozen and in the trained part.
@@ -70,6 +71,7 @@ class Phase:
     patience: int = 5
     min_steps: int = 1
     steps: int = 0
+    least_passes: float = 3.0
     label_smoothing: float = 0.0
     update_batch_norm: bool = False
     solved: bool = False
@@ -127,7 +129,7 @@ class Phase:
         """
         if not self.steps:
             return self
-        total = max(3.0, self.steps * (rows / 100) ** 0.5 * batch_size / rows)
+        total = max(self.least_passes, self.steps * (rows / 100) ** 0.5 * batch_size / rows)
         passes = math.ceil(total / max(self.epochs, MOST_EPOCHS))
         epochs = min(self.epochs, max(1, round(total / passes)))
         min_steps = (passes - 1) * rows // batch_size + 1
@@ -207,19 +209,23 @@ class FineTuneStrategy:
             >>> again = get("large_similar").continued()
             >>> [(phase.name, phase.steps, phase.reduced) for phase in again.phases]
             [('everything', 20, 0.0)]
-            >>> again.phases[0].planned(100, batch_size=16).epochs
-            3
+            >>> [again.phases[0].planned(n, batch_size=16).epochs for n in (100, 400, 5_000)]
+            [3, 2, 1]
         """
         last, share = self.phases[-1], CONTINUED["share"]
         if last.steps:
-            long = {
-                "steps": math.ceil(share * last.steps),
-                "epochs": max(last.epochs, LEAST_EPOCHS),
-            }
+            epochs = max(last.epochs, LEAST_EPOCHS)
         else:
-            long = {"epochs": min(last.epochs, max(round(share * last.epochs), LEAST_EPOCHS))}
-        rate, warmup = last.learning_rate * CONTINUED["rate"], CONTINUED["warmup"]
-        last = replace(last, learning_rate=rate, warmup=warmup, reduced=0.0, **long)
+            epochs = min(last.epochs, max(round(share * last.epochs), LEAST_EPOCHS))
+        last = replace(
+            last,
+            epochs=epochs,
+            steps=math.ceil(share * last.steps),
+            least_passes=1.0,
+            learning_rate=last.learning_rate * CONTINUED["rate"],
+            warmup=CONTINUED["warmup"],
+            reduced=0.0,
+        )
         return replace(self, phases=(last,))
 
     def to_dict(self) -> dict:
