@@ -9,7 +9,7 @@ All start from the same weights of EfficientNet-Lite0 and learn from the same li
 - `keras_guide`: https://keras.io/guides/transfer_learning, 20 epochs of the head on the frozen
   network, then 10 of everything at 1e-5.
 
-`recipes` learns once more from the validation part in the end, as is its default; the others do not
+`recipes` learns on from the validation part in the end, as is its default; the others do not
 use it to learn. Its search for near copies is left out of its time, since the sets were chosen.
 fastai's and the guide's batches have 64 pictures; of few pictures, an eighth of them, and 8 at
 least. Writes one row a training to a CSV file, and goes on where it stopped. Then it prints
