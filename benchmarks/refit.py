@@ -73,10 +73,12 @@ def trainings(cell: Cell):
     began = time.perf_counter()
     _, audits = fine_tune(judged, cell.plan, cell.data, usual=cell.usual)
     yield "judged", judged, time.perf_counter() - began, audits
-    if audits[-1].get("blend", 0) == 0:
+    share = audits[-1].get("blend", 0)
+    if share == 0:
         return
     kept, again = values(judged), cell.plan.continued()
-    for name, blend in {"on": audits[-1]["blend"], "on, all of it kept": 1.0}.items():
+    ways = {"on": share} if share == 1 else {"on": share, "on, all of it kept": 1.0}
+    for name, blend in ways.items():
         transfer = cell.start(kept)
         began = time.perf_counter()
         fine_tune(transfer, again, joined, known=[{"blend": blend}])
