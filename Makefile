@@ -6,7 +6,8 @@ BACKEND_TESTS = tests/callbacks/test_recorded.py tests/callbacks/test_leading.py
 	tests/recipes/test_compiling.py tests/recipes/test_losses.py \
 	tests/recipes/transfer tests/recipes/choosing tests/recipes/tasks \
 	tests/recipes/test_tasks_end_to_end.py tests/recipes/backbones/test_own.py \
-	tests/recipes/backbones/test_described.py tests/recipes/backbones/test_hub.py
+	tests/recipes/backbones/test_described.py tests/recipes/backbones/test_described_hostile.py \
+	tests/recipes/backbones/test_hub.py tests/recipes/backbones/test_hub_presets.py
 
 MINUTES ?= inf
 

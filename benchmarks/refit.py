@@ -14,6 +14,7 @@ import argparse
 import os
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -48,7 +49,12 @@ class Cell:
         )
         decision = choose.measure(settings, transfer, self.data)
         self.plan = strategies.get(decision.strategy)
-        self.usual = UNLIKE if choose.unlike(settings, decision, transfer, self.data) else LIKE
+        unlike = choose.unlike(settings, decision, transfer, self.data)
+        self.fine_tune = partial(
+            fine_tune,
+            batch_size=settings.training.pictures_a_step,
+            usual=UNLIKE if unlike else LIKE,
+        )
 
     def start(self, weights=None):
         """The model to start from, or with the weights of one."""
@@ -71,7 +77,7 @@ def trainings(cell: Cell):
     """Name, model, seconds and audits of each; the first alone where nothing of it is kept."""
     judged, joined = cell.start(), cell.data.joined()
     began = time.perf_counter()
-    _, audits = fine_tune(judged, cell.plan, cell.data, usual=cell.usual)
+    _, audits = cell.fine_tune(judged, cell.plan, cell.data)
     yield "judged", judged, time.perf_counter() - began, audits
     share = audits[-1].get("blend", 0)
     if share == 0:
@@ -81,11 +87,11 @@ def trainings(cell: Cell):
     for name, blend in ways.items():
         transfer = cell.start(kept)
         began = time.perf_counter()
-        fine_tune(transfer, again, joined, known=[{"blend": blend}])
+        cell.fine_tune(transfer, again, joined, known=[{"blend": blend}])
         yield name, transfer, time.perf_counter() - began, audits
     transfer = cell.start()
     began = time.perf_counter()
-    fine_tune(transfer, cell.plan, joined, known=audits)
+    cell.fine_tune(transfer, cell.plan, joined, known=audits)
     yield "anew", transfer, time.perf_counter() - began, audits
 
 

@@ -22,7 +22,7 @@ from recipes.run import Run
 from recipes.settings import FLOAT32
 from recipes.tasks import Multiclass, Task
 from recipes.transfer import novelty, results
-from recipes.transfer.model import forward
+from recipes.transfer.forward import forward
 
 VARIED = augment.get("light")
 

@@ -26,7 +26,7 @@ from recipes.rules import AUTO
 from recipes.settings import FLOAT32, DataSettings, ModelSettings
 from recipes.tasks import Task
 from recipes.tasks.base import SEPARATOR
-from recipes.transfer.model import forward
+from recipes.transfer.forward import forward
 
 BATCH = 32
 SHOWN = 20

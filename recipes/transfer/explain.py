@@ -7,7 +7,8 @@ from functools import partial
 import keras
 import numpy as np
 
-from recipes.transfer.model import TransferModel, forward
+from recipes.transfer.forward import forward
+from recipes.transfer.model import TransferModel
 
 MAPPED = ("average", "mean", "class_and_mean")
 

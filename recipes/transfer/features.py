@@ -22,7 +22,8 @@ from recipes.keras_setup import prediction_batch
 from recipes.progress import track
 from recipes.settings import FLOAT32
 from recipes.tasks import Task
-from recipes.transfer.model import TransferModel, forward_all
+from recipes.transfer.forward import forward_all
+from recipes.transfer.model import TransferModel
 from recipes.transfer.solve import Solution, solve
 
 REDUCED = 5 / 7  # of a side, for the epochs on smaller pictures

@@ -1,7 +1,6 @@
 """A backbone and a classifier as one plain model, and that model cut at a stage's boundary."""
 
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import keras
@@ -12,12 +11,10 @@ from recipes.backbones.base import Backbone
 from recipes.catalogue import presets
 from recipes.dtypes import policy_of, scope
 from recipes.heads import classification_head
-from recipes.images.pipeline import Batches
 from recipes.saving import PACKAGE
 from recipes.settings import FLOAT32
 from recipes.strategies import Phase
 from recipes.tasks import Multiclass
-from recipes.transfer import parallel
 
 GIVE_AGAIN = (
     "model: {name!r} is no backbone that is built by its name alone. It was an object, and the run "
@@ -218,59 +215,6 @@ def batch_norms(layer: keras.Layer) -> list[keras.layers.BatchNormalization]:
     """
     norms = keras.layers.BatchNormalization
     return [one for one in layer._flatten_layers() if isinstance(one, norms)]
-
-
-def forward(model: keras.Model, batch: np.ndarray, batch_size: int):
-    """The model's outputs for a batch, as NumPy arrays.
-
-    A smaller batch is filled up to `batch_size` first, so that each model is compiled for one
-    shape.
-
-    Example:
-        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
-        >>> forward(model, np.ones((1, 2)), batch_size=4).shape
-        (1, 2)
-    """
-    return next(forward_all(model, [batch], batch_size))
-
-
-def forward_all(model: keras.Model, batches: Iterable[np.ndarray], batch_size: int) -> Iterator:
-    """The model's outputs for each batch, as `forward` gives them.
-
-    An accelerator has the next batch already when the outputs of one are copied from it.
-
-    Example:
-        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
-        >>> [len(found) for found in forward_all(model, [np.ones((2, 2)), np.ones((1, 2))], 2)]
-        [2, 1]
-    """
-    waiting = None
-    for batch in batches:
-        begun = parallel.begun(model, _filled(batch, batch_size)), len(batch)
-        if waiting is not None:
-            yield _copied(*waiting)
-        waiting = begun
-    if waiting is not None:
-        yield _copied(*waiting)
-
-
-def _filled(batch: np.ndarray, batch_size: int) -> np.ndarray:
-    missing = batch_size - len(batch)
-    if missing <= 0:
-        return batch
-    return np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
-
-
-def _copied(outputs, count: int):
-    """The first rows of outputs, in memory."""
-    to_numpy = keras.ops.convert_to_numpy
-    return keras.tree.map_structure(lambda output: to_numpy(output)[:count], outputs)
-
-
-def predictions(model: keras.Model, batches: Batches) -> np.ndarray:
-    """The model's outputs for all rows of batches in order, (n, …)."""
-    inputs = (batches[index][0] for index in range(len(batches)))
-    return np.concatenate([*forward_all(model, inputs, batches.batch_size)])
 
 
 def build(

@@ -15,7 +15,8 @@ from recipes.strategies import Phase
 from recipes.tasks import Task
 from recipes.transfer import parallel
 from recipes.transfer.clock import Clock
-from recipes.transfer.model import batch_norms, predictions
+from recipes.transfer.forward import predictions
+from recipes.transfer.model import batch_norms
 from recipes.work_folder import WorkFolder
 
 

@@ -1,6 +1,9 @@
-"""A tiny network of each family of KerasHub, for pictures of 32 or 64 pixels."""
+"""A tiny network of each family of KerasHub, for pictures of 32 or 64 pixels, and its own call."""
 
 import warnings
+
+import keras
+import numpy as np
 
 SMALL = {"num_layers": 3, "num_heads": 2, "hidden_dim": 16}
 CASES = {
@@ -182,3 +185,22 @@ def network(family: str):
         if type(layer).__name__ == "WindowAttention":
             layer.supports_masking = True  # else it warns whenever it is called
     return found
+
+
+def run(model, x):
+    return keras.ops.convert_to_numpy(model(x, training=False))
+
+
+def pixels(side=32, count=2):
+    shape = (count, side, side, 3)
+    return np.random.default_rng(0).uniform(0, 255, shape).astype("float32")
+
+
+def own_call(theirs, backbone, x):
+    """What KerasHub makes of pictures that were preprocessed outside."""
+    x = x * np.float32(backbone.architecture["scale"]) + np.float32(backbone.architecture["offset"])
+    given = dict.fromkeys(theirs.input, x) if isinstance(theirs.input, dict) else x
+    output = theirs(given, training=False)
+    if isinstance(output, dict):  # of stages, whose order is another on PyTorch
+        output = min(output.values(), key=lambda one: one.shape[1])
+    return keras.ops.convert_to_numpy(output)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from recipes.tasks import TASKS
-from recipes.transfer import model as transfer_model, parallel
+from recipes.transfer import model as transfer_model
 from tests.recipes.transfer.tiny import build_tiny
 
 
@@ -64,25 +64,3 @@ def test_a_description_from_before_there_were_tasks_is_read(tiny):
     described = build_tiny().to_dict()
     del described["task"]
     assert transfer_model.from_dict(described, tiny).task == "multiclass"
-
-
-def test_the_next_batch_is_begun_before_outputs_are_copied(monkeypatch):
-    transfer = build_tiny()
-    pixels = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3)).astype("float32")
-    expected = transfer.model.predict(pixels, verbose=0)
-    begun, sizes = parallel.begun, []
-
-    def heard(model, batch):
-        sizes.append(len(batch))
-        return begun(model, batch)
-
-    monkeypatch.setattr(parallel, "begun", heard)
-    batches = [pixels[:4], pixels[4:8], pixels[8:]]
-    found = []
-    for one in transfer_model.forward_all(transfer.model, batches, 4):
-        assert isinstance(one, np.ndarray)
-        found.append(one)
-        assert len(sizes) == min(len(found) + 1, 3)
-    assert sizes == [4, 4, 4]  # the last is filled up
-    np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-5, atol=1e-6)
-    assert list(transfer_model.forward_all(transfer.model, [], 4)) == []
